@@ -1,0 +1,215 @@
+"""Find the layouts that fit a checkpoint's tensors, tower by tower and layer by layer.
+
+Names and shapes must both fit. What fits nothing is reported with its reason, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fpcheck.checkpoint import Checkpoint, Tensor
+from fpcheck.checkpoint.config import flag, views
+from fpcheck.checkpoint.dtypes import MEASURABLE
+from fpcheck.layouts import LAYOUTS, Layout, Role
+from fpcheck.packing import Pattern, channels, over_bias, over_matrix, whole
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")  # a canonical layer number: "07" would be a second 7
+# Siblings that say a stored value is a code, whose weight is code × scale.
+_SCALES = ("_scale_inv", "_scale", "_scales")
+
+Tails = frozenset[str]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One tensor and which of its elements, row-major, serve which role."""
+
+    tensor: Tensor
+    pattern: Pattern
+
+
+@dataclass(frozen=True)
+class Tower:
+    """One stack of attention layers: the prefix above the layer numbers, and its pieces."""
+
+    name: str
+    layout: str
+    cross: bool
+    layers: Mapping[int, tuple[Piece, ...]]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Every tower that was found, and in words what could not be measured and why."""
+
+    towers: tuple[Tower, ...]
+    notes: tuple[str, ...]
+
+
+Layers = dict[int, dict[str, Tensor]]  # layer number → tail → tensor
+
+
+def find_attention(checkpoint: Checkpoint) -> Attention:
+    """The attention matrices of a checkpoint. Nothing found is an empty `towers` with notes."""
+    towers: list[Tower] = []
+    notes: list[str] = []
+    for (prefix, tails), layers in sorted(_stacks(checkpoint).items(), key=lambda s: s[0][0]):
+        rows = [row for row in LAYOUTS if frozenset(row.tails.values()) == tails]
+        tower, found = _tower(prefix, rows, layers, checkpoint)
+        notes += found
+        towers += [tower] if tower else []
+    if not towers and not notes:
+        notes = ["no tensor is named like the attention matrices of a known architecture"]
+    return Attention(tuple(towers), tuple(notes))
+
+
+def _stacks(checkpoint: Checkpoint) -> dict[tuple[str, Tails], Layers]:
+    """The tensors that some row names, by tower and by the row's set of tails."""
+    index = _index()
+    stacks: dict[tuple[str, Tails], Layers] = defaultdict(lambda: defaultdict(dict))
+    for name, tensor in checkpoint.tensors.items():
+        for prefix, layer, tail in _readings(name):
+            for tails in index.get(tail, ()):
+                stacks[prefix, tails][layer][tail] = tensor
+    return {
+        key: layers
+        for key, layers in stacks.items()
+        if any(tail in key[1] for tensors in layers.values() for tail in tensors)
+    }
+
+
+def _index() -> dict[str, set[Tails]]:
+    index: dict[str, set[Tails]] = defaultdict(set)
+    for row in LAYOUTS:
+        tails = frozenset(row.tails.values())
+        for tail in (*tails, *map(_bias, tails), *(tail for tail, _ in row.norms)):
+            index[tail].add(tails)
+    return index
+
+
+def _readings(name: str) -> Iterable[tuple[str, int, str]]:
+    """Each way to read a name as tower, layer number, tail."""
+    parts = name.split(".")
+    for place, part in enumerate(parts):
+        if _NUMBER.fullmatch(part):
+            yield ".".join(parts[:place]), int(part), ".".join(parts[place + 1 :])
+
+
+def _bias(tail: str) -> str:
+    return tail.removesuffix("weight") + "bias"
+
+
+def _tower(
+    prefix: str, rows: list[Layout], layers: Layers, checkpoint: Checkpoint
+) -> tuple[Tower | None, list[str]]:
+    row, pooled = _choose(rows, layers, checkpoint)
+    found: dict[int, tuple[Piece, ...]] = {}
+    complete = False
+    notes: list[str] = []
+    for number, tensors in sorted(layers.items()):
+        present = {role: tensors[tail] for role, tail in row.tails.items() if tail in tensors}
+        if not present:
+            continue
+        fault = _fault(row, present, checkpoint)
+        if fault:
+            notes.append(f"{prefix}.{number}: {fault}" if prefix else f"layer {number}: {fault}")
+            continue
+        complete = complete or len(present) == len(row.tails)
+        found[number] = _pieces(row, present, tensors, checkpoint.config, pooled)
+    if not complete:
+        missing = f"{prefix or 'top level'}: no layer has all of {', '.join(row.tails.values())}"
+        return None, notes or [missing]
+    if pooled:
+        notes.append(
+            f"{prefix}: config.json does not settle how {row.tails[Role.QKV]} is packed; "
+            "q, k and v are measured as one pooled role"
+        )
+    name = f"{prefix} (cross-attention)" if row.cross else prefix
+    return Tower(name, row.name, row.cross, found), notes
+
+
+def _choose(rows: list[Layout], layers: Layers, checkpoint: Checkpoint) -> tuple[Layout, bool]:
+    """The row that config and shapes select, and whether q, k, v must be pooled."""
+    fitting = [row for row in rows if _splits(row, layers, checkpoint.config)]
+    named = [row for row in rows if _named(row, checkpoint)]
+    for row in fitting:
+        if row in named or (row.settled and not named):
+            return row, False
+    return (named or rows)[0], Role.QKV in rows[0].tails
+
+
+def _named(row: Layout, checkpoint: Checkpoint) -> bool:
+    types = {view.get("model_type") for view in views(checkpoint.config)}
+    if not types & row.model_types:
+        return False
+    for key, needed, default in row.flags:
+        value = flag(checkpoint.config, key)
+        if (default if value is None else value) != needed:
+            return False
+    return True
+
+
+def _splits(row: Layout, layers: Layers, config: Mapping[str, Any]) -> bool:
+    """Whether the row's packing fits every fused tensor of the stack."""
+    if Role.QKV not in row.tails:
+        return True
+    both = [
+        (tensors[row.tails[Role.QKV]], tensors[row.tails[Role.O]])
+        for tensors in layers.values()
+        if set(row.tails.values()) <= set(tensors)
+    ]
+    return all(channels(row, fused.shape, o.shape, config) is not None for fused, o in both)
+
+
+def _fault(row: Layout, present: Mapping[Role, Tensor], checkpoint: Checkpoint) -> str:
+    """Why a layer cannot be measured, or ""."""
+    for tensor in present.values():
+        if tensor.dtype not in MEASURABLE:
+            return f"{tensor.name} is stored as {tensor.dtype}, which means nothing without scales"
+        if len(tensor.shape) != 2 or not tensor.count:
+            return f"{tensor.name} has shape {list(tensor.shape)}, not that of a matrix"
+        if any(tensor.name + scale in checkpoint.tensors for scale in _SCALES):
+            return f"{tensor.name} has scales beside it, which this version does not apply"
+    return _misshapen(row, present)
+
+
+def _misshapen(row: Layout, present: Mapping[Role, Tensor]) -> str:
+    shapes = {role: tensor.shape for role, tensor in present.items()}
+    if row.transposed:
+        shapes = {role: shape[::-1] for role, shape in shapes.items()}
+    q, k, v, o = (shapes.get(role) for role in (Role.Q, Role.K, Role.V, Role.O))
+    if q and o and q[0] != o[1]:
+        return f"q gives {q[0]} rows, o takes {o[1]}"
+    if k and v and k != v:
+        return f"k has shape {list(k)}, v {list(v)}"
+    if q and k and not row.cross and q[1] != k[1]:
+        return f"q takes {q[1]} inputs, k {k[1]}"
+    return ""
+
+
+def _pieces(
+    row: Layout,
+    present: Mapping[Role, Tensor],
+    tensors: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    pooled: bool,
+) -> tuple[Piece, ...]:
+    pieces: list[Piece] = []
+    for role, tensor in present.items():
+        axis = whole(role, tensor.shape[1 if row.transposed else 0])
+        if role is Role.QKV and not pooled and Role.O in present:
+            axis = channels(row, tensor.shape, present[Role.O].shape, config) or axis
+        pieces.append(Piece(tensor, over_matrix(axis, tensor.shape, transposed=row.transposed)))
+        bias = tensors.get(_bias(row.tails[role]))
+        if bias is not None and _is_vector(bias) and bias.count == axis.length:
+            pieces.append(Piece(bias, over_bias(axis)))
+    norms = [(tensors[tail], role) for tail, role in row.norms if tail in tensors]
+    return (*pieces, *(Piece(t, whole(role, t.count)) for t, role in norms if _is_vector(t)))
+
+
+def _is_vector(tensor: Tensor) -> bool:
+    return len(tensor.shape) == 1 and tensor.count > 1 and tensor.dtype in MEASURABLE

@@ -1,0 +1,55 @@
+"""A checkpoint as a table of tensors, without loading any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fpcheck.checkpoint.card import declared_bases
+from fpcheck.checkpoint.config import read_config
+from fpcheck.checkpoint.header import Tensor, parse_header
+from fpcheck.checkpoint.shards import find_shards, join_shards
+from fpcheck.source import Source, SourceFile
+
+__all__ = ["Checkpoint", "Tensor", "parse_header", "read_checkpoint"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One model's files at one commit: its tensors, its config and what its card declares.
+
+    `tensors` by name, `shards` are the safetensors files they came from, `config` is config.json
+    ({} when there is none), `declared_bases` are the model card's `base_model` ids, and `files`
+    is everything that is released with the weights.
+    """
+
+    source: Source
+    tensors: Mapping[str, Tensor]
+    shards: tuple[str, ...]
+    config: Mapping[str, Any]
+    declared_bases: tuple[str, ...]
+    files: tuple[SourceFile, ...]
+
+    @property
+    def model_type(self) -> str:
+        """What config.json calls the architecture, or "" (untrusted text)."""
+        value = self.config.get("model_type")
+        return value if isinstance(value, str) else ""
+
+
+def read_checkpoint(source: Source) -> Checkpoint:
+    """Read and check every header of a checkpoint; no weight is read.
+
+    Raises FormatError for anything malformed, UsageError when there is no safetensors file,
+    SourceError when bytes cannot be had.
+    """
+    shards = find_shards(source)
+    return Checkpoint(
+        source=source,
+        tensors=join_shards(source, shards),
+        shards=shards.names,
+        config=read_config(source),
+        declared_bases=declared_bases(source),
+        files=tuple(source.files().values()),
+    )

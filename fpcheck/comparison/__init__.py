@@ -1,0 +1,1 @@
+"""Signature × library → matches with evidence."""

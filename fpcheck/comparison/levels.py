@@ -1,0 +1,18 @@
+"""The levels that evidence can reach, weakest first."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """What the evidence for one reference amounts to. `level.rank` orders them."""
+
+    NONE = "none"  # measured, no evidence: not a proof of independence
+    RESEMBLES = "resembles"  # same shape of profile, nothing stronger
+    IDENTICAL = "identical"  # the same weights
+
+    @property
+    def rank(self) -> int:
+        """0 for the weakest level, higher for stronger ones."""
+        return list(Level).index(self)

@@ -1,0 +1,64 @@
+"""The compact statistics of a checkpoint: plain values, and nothing about how they were got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fpcheck.layouts import MATRICES, Role
+from fpcheck.source import Origin, SourceFile
+
+# Bump when any number could change; never reuse.
+RECIPE = "profile/1"
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean and population standard deviation of the elements that serve one role.
+
+    `mean` is None where only the standard deviation was published.
+    """
+
+    count: int
+    mean: float | None
+    std: float
+
+
+@dataclass(frozen=True)
+class TowerProfile:
+    """The moments of one tower: for each role one value a layer, None where the layer lacks it."""
+
+    name: str
+    layout: str
+    cross: bool
+    layers: tuple[int, ...]
+    roles: Mapping[Role, tuple[Moments | None, ...]]
+
+    @property
+    def weights(self) -> int:
+        """Number of attention weights measured."""
+        return sum(
+            moments.count
+            for role in MATRICES
+            for moments in self.roles.get(role, ())
+            if moments is not None
+        )
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What is kept of a checkpoint. `towers` is () when nothing could be measured: see `notes`."""
+
+    recipe: str
+    origin: Origin
+    model_type: str
+    files: tuple[SourceFile, ...]
+    towers: tuple[TowerProfile, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def weight_digests(self) -> tuple[str, ...] | None:
+        """The SHA-256 digests of the weight files, sorted; None when one is not known."""
+        found = [f.digest for f in self.files if f.name.endswith(".safetensors")]
+        known = [d for d in found if d and d.startswith("sha256:")]
+        return tuple(sorted(known)) if known and len(known) == len(found) else None

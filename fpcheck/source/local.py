@@ -1,0 +1,163 @@
+"""A checkpoint in a local folder, or one safetensors file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from fpcheck.errors import FormatError, SourceError, UsageError
+from fpcheck.source import Origin, SourceFile
+
+# Version control and download bookkeeping are not part of what is released.
+IGNORED_FOLDERS = frozenset({".git", ".cache", "__pycache__"})
+# A checkpoint has tens to thousands of files; a folder with more is not a checkpoint.
+MAX_FILES = 100_000
+# What is read beside a single safetensors file: nothing else in its folder is part of the check.
+COMPANIONS = ("config.json", "README.md")
+
+
+class LocalSource:
+    """Files below a folder, read with `pread`.
+
+    Memory mapping is avoided on purpose: a file that shrinks while mapped kills the process with
+    SIGBUS, and mapped pages count as the process's memory.
+    """
+
+    read_size = 1 << 21
+
+    def __init__(self, path: str) -> None:
+        """Raises UsageError when `path` is not a folder or a *.safetensors file."""
+        self.origin = Origin(path)
+        self._descriptors: dict[str, int] = {}
+        self._lock = Lock()
+        given = Path(path)
+        if given.is_dir():
+            self._root = given
+            self._files = _folder(given)
+        elif given.suffix == ".safetensors" and given.is_file():
+            self._root = given.parent
+            self._files = _single(given)
+        else:
+            raise UsageError(
+                f"{path}: neither a folder nor a .safetensors file",
+                hint="name the checkpoint's folder, its .safetensors file, or owner/name on the Hub",
+            )
+
+    @property
+    def workers(self) -> int:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+
+    def files(self) -> Mapping[str, SourceFile]:
+        return self._files
+
+    def read_into(self, file: str, start: int, view: memoryview) -> None:
+        descriptor = self._descriptor(file)
+        while len(view):
+            try:
+                count = os.preadv(descriptor, [view], start)
+            except OSError as error:
+                raise SourceError(f"{file}: cannot be read: {error.strerror}") from error
+            if not count:
+                raise SourceError(
+                    f"{file}: ends before byte {start + len(view):,}",
+                    hint="the file was cut or changed while it was read; check it again",
+                )
+            view, start = view[count:], start + count
+
+    def close(self) -> None:
+        with self._lock:
+            for descriptor in self._descriptors.values():
+                os.close(descriptor)
+            self._descriptors.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _descriptor(self, file: str) -> int:
+        with self._lock:
+            if file not in self._descriptors:
+                self._descriptors[file] = self._open(file)
+            return self._descriptors[file]
+
+    def _open(self, file: str) -> int:
+        """Open without blocking, and look at what was opened rather than at its name."""
+        try:
+            descriptor = os.open(self._root / file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise SourceError(f"{file}: cannot be opened: {error.strerror}") from error
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size != self._files[file].size:
+            os.close(descriptor)
+            raise SourceError(f"{file}: changed since the folder was listed", hint="check again")
+        return descriptor
+
+
+def _single(path: Path) -> dict[str, SourceFile]:
+    found = [path, *(path.with_name(name) for name in COMPANIONS if path.with_name(name).is_file())]
+    return {p.name: SourceFile(p.name, _size(p, path.parent)) for p in sorted(found)}
+
+
+def _folder(root: Path) -> dict[str, SourceFile]:
+    files: dict[str, SourceFile] = {}
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(set(subfolders) - IGNORED_FOLDERS)
+        for name in sorted(subfolders):
+            _refuse_link_out(Path(folder) / name, root)
+        for name in names:
+            path = Path(folder) / name
+            _refuse_unprintable(path)
+            files[path.relative_to(root).as_posix()] = SourceFile(
+                path.relative_to(root).as_posix(), _size(path, root)
+            )
+        if len(files) > MAX_FILES:
+            raise UsageError(
+                f"{root}: more than {MAX_FILES:,} files", hint="name the checkpoint's own folder"
+            )
+    return dict(sorted(files.items()))
+
+
+def _refuse_unprintable(path: Path) -> None:
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        raise FormatError(
+            f"{str(path)!r}: a file name that is not UTF-8", hint="rename the file"
+        ) from error
+
+
+def _size(path: Path, root: Path) -> int:
+    """Size in bytes of a regular file. Raises FormatError for anything else."""
+    _refuse_link_out(path, root)
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(facts.st_mode):
+        raise FormatError(
+            f"{path}: not a regular file", hint="remove devices, pipes and sockets from the folder"
+        )
+    return facts.st_size
+
+
+def _refuse_link_out(path: Path, root: Path) -> None:
+    """Refuse a symbolic link that leaves the checkpoint, except into the Hub cache's own blobs."""
+    if not path.is_symlink():
+        return
+    target, inside = path.resolve(), root.resolve()
+    cache = inside.parent.parent if inside.parent.name == "snapshots" else inside
+    blobs = cache / "blobs" if inside.parent.name == "snapshots" else inside
+    if not (target.is_relative_to(inside) or target.is_relative_to(blobs)):
+        raise FormatError(
+            f"{path}: a symbolic link that leaves the checkpoint's folder",
+            hint="replace the link by the file itself",
+        )
