@@ -22,7 +22,7 @@ class FpcheckError(Exception):
 
 
 class UsageError(FpcheckError):
-    """The user's input is wrong: an option, a policy, a reference file, a path that is not there."""
+    """The user's input is wrong: an option, a policy, a reference file, a missing path."""
 
     exit_code = EXIT_USAGE
 

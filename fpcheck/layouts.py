@@ -70,10 +70,7 @@ class Layout:
     norms: tuple[tuple[str, Role], ...] = ()
 
 
-
-def _split(
-    name: str, matrices: str, *norms: tuple[str, Role], cross: bool = False
-) -> Layout:
+def _split(name: str, matrices: str, *norms: tuple[str, Role], cross: bool = False) -> Layout:
     q, k, v, o = matrices.split()
     tails = {Role.Q: q, Role.K: k, Role.V: v, Role.O: o}
     return Layout(name, tails, cross=cross, settled=True, norms=norms)

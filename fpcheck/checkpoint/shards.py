@@ -44,7 +44,10 @@ def find_shards(source: Source) -> Shards:
 
 
 def join_shards(source: Source, shards: Shards) -> dict[str, Tensor]:
-    """Every tensor of every shard by name, sorted. Raises FormatError when index and headers differ."""
+    """Every tensor of every shard by name, sorted.
+
+    Raises FormatError when the index and the headers differ.
+    """
     tensors: dict[str, Tensor] = {}
     for shard in shards.names:
         for tensor in parse_header(source, shard):

@@ -21,7 +21,10 @@ def parse_object(
         raise FormatError(f"{what}: not UTF-8 at byte {error.start}") from error
     try:
         value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=float if constants else _no_constant, parse_int=_integer
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=float if constants else _no_constant,
+            parse_int=_integer,
         )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"

@@ -3,13 +3,139 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from fpcheck.errors import UsageError
+from fpcheck.fields import Fields, parse_document
 from fpcheck.layouts import Role
 from fpcheck.signature import RECIPE, Moments, Signature, TowerProfile
 from fpcheck.source import Origin, SourceFile
 
 FORMAT = "fpcheck.signature/1"
+# A signature of a thousand layers takes about 1 MB.
+MAX_BYTES = 16_000_000
+
+
+def dump(signature: Signature) -> str:
+    """The signature as JSON text: sorted keys, one line a leaf list, a newline at the end."""
+    return canonical(to_json(signature))
+
+
+def canonical(value: Mapping[str, Any]) -> str:
+    """JSON that is the same for the same value, with lists of numbers kept on one line."""
+    return _layout(json.loads(json.dumps(value, allow_nan=False)), "") + "\n"
+
+
+def _layout(value: Any, indent: str) -> str:
+    deeper = indent + " "
+    if isinstance(value, dict) and value:
+        items = (f"{deeper}{json.dumps(k)}: {_layout(v, deeper)}" for k, v in sorted(value.items()))
+        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        rows = (deeper + _layout(item, deeper) for item in value)
+        return "[\n" + ",\n".join(rows) + f"\n{indent}]"
+    return json.dumps(value)
+
+
+def to_json(signature: Signature) -> dict[str, Any]:
+    """The signature as plain JSON values."""
+    return {
+        "format": FORMAT,
+        "recipe": signature.recipe,
+        "origin": {"name": signature.origin.name, "commit": signature.origin.commit},
+        "model_type": signature.model_type,
+        "files": [{"name": f.name, "size": f.size, "digest": f.digest} for f in signature.files],
+        "towers": [_tower_to_json(tower) for tower in signature.towers],
+        "notes": list(signature.notes),
+    }
+
+
+def _tower_to_json(tower: TowerProfile) -> dict[str, Any]:
+    return {
+        "name": tower.name,
+        "layout": tower.layout,
+        "cross": tower.cross,
+        "layers": list(tower.layers),
+        "roles": {role: _columns(moments) for role, moments in tower.roles.items()},
+    }
+
+
+def _columns(moments: tuple[Moments | None, ...]) -> dict[str, list[Any]]:
+    return {
+        "count": [m.count if m else None for m in moments],
+        "mean": [m.mean if m else None for m in moments],
+        "std": [m.std if m else None for m in moments],
+    }
+
+
+def load(content: bytes, name: str) -> Signature:
+    """The signature in a file's bytes; `name` is for errors. Raises UsageError."""
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{name}: {len(content):,} bytes, more than {MAX_BYTES:,}")
+    return from_json(parse_document(content, name))
+
+
+def from_json(fields: Fields) -> Signature:
+    """The signature in parsed JSON. Raises UsageError naming the file and the field."""
+    fields.text("format", choices=(FORMAT,))
+    fields.text("recipe", choices=(RECIPE,))
+    origin = fields.mapping("origin")
+    signature = Signature(
+        recipe=RECIPE,
+        origin=Origin(origin.text("name"), origin.optional_text("commit")),
+        model_type=fields.text("model_type", empty=True),
+        files=tuple(_file(item) for item in fields.mappings("files")),
+        towers=tuple(_tower(item) for item in fields.mappings("towers")),
+        notes=fields.texts("notes"),
+    )
+    origin.close()
+    fields.close()
+    return signature
+
+
+def _file(fields: Fields) -> SourceFile:
+    file = SourceFile(fields.text("name"), fields.integer("size"), fields.optional_text("digest"))
+    fields.close()
+    return file
+
+
+def _tower(fields: Fields) -> TowerProfile:
+    layers = fields.integers("layers")
+    if not layers or list(layers) != sorted(set(layers)):
+        raise fields.fault("layers", "expected layer numbers, each once, in order")
+    roles = fields.mapping("roles")
+    profile = TowerProfile(
+        name=fields.text("name", empty=True),
+        layout=fields.text("layout"),
+        cross=fields.flag("cross"),
+        layers=layers,
+        roles={
+            _role(roles, key): _moments(roles.mapping(key), len(layers)) for key in roles.keys()
+        },
+    )
+    roles.close()
+    fields.close()
+    return profile
+
+
+def _role(fields: Fields, key: str) -> Role:
+    if key not in Role:
+        raise fields.fault(key, f"not a role; roles are {', '.join(Role)}")
+    return Role(key)
+
+
+def _moments(fields: Fields, layers: int) -> tuple[Moments | None, ...]:
+    counts, stds = fields.numbers("count", layers), fields.numbers("std", layers)
+    means = fields.numbers("mean", layers)
+    fields.close()
+    found = []
+    for count, mean, std in zip(counts, means, stds, strict=True):
+        if (count is None) != (std is None) or (std is None and mean is not None):
+            raise fields.fault("count", "a layer has a count and a std, or neither")
+        if count is not None and (count != int(count) or count < 1):
+            raise fields.fault("count", f"expected a whole number of weights, got {count}")
+        if std is not None and std < 0:
+            raise fields.fault("std", f"expected no negative number, got {std}")
+        found.append(None if count is None or std is None else Moments(int(count), mean, std))
+    return tuple(found)

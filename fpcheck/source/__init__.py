@@ -71,7 +71,10 @@ class Source(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None: ...
 
 
@@ -93,7 +96,9 @@ def read_small(source: Source, file: str, limit: int) -> bytearray:
     return read(source, file, 0, size)
 
 
-def open_source(checkpoint: str, *, token: str | None = None, endpoint: str | None = None) -> Source:
+def open_source(
+    checkpoint: str, *, token: str | None = None, endpoint: str | None = None
+) -> Source:
     """The source that a user's word for a checkpoint means: an existing path, else a Hub id.
 
     Raises UsageError when it is neither, SourceError when the Hub cannot answer.

@@ -1,0 +1,171 @@
+"""The library of references: loaded, checked against its manifest, and indexed by id."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from fpcheck import reference
+from fpcheck.errors import UsageError
+from fpcheck.fields import parse_document
+from fpcheck.reference import Reference
+from fpcheck.signature.file import MAX_BYTES, canonical
+
+MANIFEST = "manifest.json"
+MANIFEST_FORMAT = "fpcheck.library/1"
+MAX_REFERENCES = 100_000
+
+
+@dataclass(frozen=True)
+class Library:
+    """All references, sorted by id, and the digest that pins every one of them."""
+
+    references: tuple[Reference, ...]
+    digest: str
+
+    def ancestors(self, identity: str) -> frozenset[str]:
+        """The recorded ancestors of an id, itself not among them."""
+        found: set[str] = set()
+        pending = [identity]
+        while pending:
+            parents = self._parents.get(pending.pop(), frozenset()) - found
+            found |= parents
+            pending += parents
+        return frozenset(found - {identity})
+
+    def family(self, identity: str) -> str:
+        """A name for the set of ids that recorded descent connects; strangers differ in it."""
+        return self._families.get(identity, identity)
+
+    @cached_property
+    def _parents(self) -> Mapping[str, frozenset[str]]:
+        parents: dict[str, frozenset[str]] = {}
+        for item in self.references:
+            parents[item.id] = parents.get(item.id, frozenset()) | frozenset(item.parents)
+        return parents
+
+    @cached_property
+    def _families(self) -> Mapping[str, str]:
+        family: dict[str, str] = {}
+        for identity, parents in sorted(self._parents.items()):
+            members = {family.get(i, i) for i in (identity, *parents)}
+            head = min(members)
+            family |= {i: head for i in (identity, *parents)}
+            family |= {i: head for i, name in family.items() if name in members}
+        return family
+
+
+def builtin_folder() -> Path:
+    """The library that comes with fpcheck: beside the package in a checkout, inside it in a wheel."""
+    packaged = Path(__file__).parent / "_library"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "reference_signatures"
+
+
+def load_library(folders: Iterable[str | Path]) -> Library:
+    """The references of several folders together. A folder adds to those before it, never replaces.
+
+    Raises UsageError for a folder without a manifest, and for any file that is missing, altered,
+    unlisted or malformed.
+    """
+    found: dict[str, Reference] = {}
+    digests: dict[str, str] = {}
+    for folder in folders:
+        for path, item, digest in _load_folder(Path(folder)):
+            if digests.setdefault(path, digest) != digest:
+                raise UsageError(
+                    f"{folder}: {path}: another reference of this id is already in the library",
+                    hint="a folder can add references, not replace them",
+                )
+            found[path] = item
+    ordered = tuple(item for _, item in sorted(found.items()))
+    return Library(ordered, _sha256(_manifest(digests).encode()))
+
+
+def _load_folder(folder: Path) -> Iterator[tuple[str, Reference, str]]:
+    listed = _listed(folder)
+    present = {
+        p.relative_to(folder).as_posix() for p in folder.rglob("*.json") if p.name != MANIFEST
+    }
+    for path in sorted(present - set(listed)):
+        raise UsageError(
+            f"{folder / path}: not listed in {MANIFEST}",
+            hint="add references with `fpcheck library add`",
+        )
+    for path, digest in sorted(listed.items()):
+        content = _content(folder, path)
+        if _sha256(content) != digest:
+            raise UsageError(
+                f"{folder / path}: altered: its digest is {_sha256(content)}, {MANIFEST} "
+                f"says {digest[:80]}",
+                hint="restore the file, or add it again with `fpcheck library add`",
+            )
+        item = reference.load(content, str(folder / path))
+        if item.path != path:
+            raise UsageError(f"{folder / path}: holds {item.id}, which belongs in {item.path}")
+        yield path, item, digest
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    """The manifest's paths and digests."""
+    fields = parse_document(_content(folder, MANIFEST), str(folder / MANIFEST))
+    fields.text("format", choices=(MANIFEST_FORMAT,))
+    entries = fields.mapping("references")
+    listed = {path: entries.text(path) for path in entries.keys()}
+    fields.close()
+    for path in listed:
+        if path.startswith("/") or ".." in path.split("/") or not path.endswith(".json"):
+            raise entries.fault(path[:80], "not the path of a reference file below the folder")
+    if len(listed) > MAX_REFERENCES:
+        raise fields.fault("references", f"more than {MAX_REFERENCES:,}")
+    return listed
+
+
+def _content(folder: Path, path: str) -> bytes:
+    try:
+        with (folder / path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(
+            f"{folder / path}: cannot be read: {error.strerror}",
+            hint=f"a library is a folder with a {MANIFEST} that lists its files",
+        ) from error
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{folder / path}: more than {MAX_BYTES:,} bytes")
+    return content
+
+
+def add_reference(folder: Path, item: Reference) -> Path:
+    """Write a reference into a library's folder, its manifest included. Returns the file's path."""
+    listed = _listed(folder) if (folder / MANIFEST).exists() else {}
+    text = reference.dump(item)
+    listed[item.path] = _sha256(text.encode())
+    _write(folder / item.path, text)
+    _write(folder / MANIFEST, _manifest(listed))
+    return folder / item.path
+
+
+def _manifest(listed: Mapping[str, str]) -> str:
+    return canonical({"format": MANIFEST_FORMAT, "references": dict(listed)})
+
+
+def _write(path: Path, text: str) -> None:
+    """Write atomically: readers see the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
