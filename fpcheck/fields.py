@@ -23,7 +23,7 @@ class Fields:
         """The error for one field, to be raised by the caller."""
         return UsageError(f"{self._file}: {self._path}{key}: {message}")
 
-    def keys(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """The names of the fields that are there."""
         return iter(self._values)
 
@@ -45,9 +45,7 @@ class Fields:
 
     def optional_text(self, key: str) -> str | None:
         """A string or null."""
-        return (
-            None if self._values.get(key, "") is None and self.take(key) is None else self.text(key)
-        )
+        return None if self.take(key) is None else self.text(key)
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings."""

@@ -122,8 +122,6 @@ def _obtained(fields: Fields) -> Obtained:
         note=fields.text("note", empty=True),
     )
     if (obtained.how is How.PUBLISHED) == (obtained.digits is None):
-        raise fields.fault(
-            "digits", "published figures have a number of digits, computed ones null"
-        )
+        raise fields.fault("digits", "a number for published figures, null for computed ones")
     fields.close()
     return obtained

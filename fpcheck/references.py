@@ -55,13 +55,13 @@ class Library:
         for identity, parents in sorted(self._parents.items()):
             members = {family.get(i, i) for i in (identity, *parents)}
             head = min(members)
-            family |= {i: head for i in (identity, *parents)}
+            family |= dict.fromkeys((identity, *parents), head)
             family |= {i: head for i, name in family.items() if name in members}
         return family
 
 
 def builtin_folder() -> Path:
-    """The library that comes with fpcheck: beside the package in a checkout, inside it in a wheel."""
+    """The library that comes with fpcheck: inside the package, or beside it in a checkout."""
     packaged = Path(__file__).parent / "_library"
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "reference_signatures"
 
@@ -115,7 +115,7 @@ def _listed(folder: Path) -> dict[str, str]:
     fields = parse_document(_content(folder, MANIFEST), str(folder / MANIFEST))
     fields.text("format", choices=(MANIFEST_FORMAT,))
     entries = fields.mapping("references")
-    listed = {path: entries.text(path) for path in entries.keys()}
+    listed = {path: entries.text(path) for path in entries.names()}
     fields.close()
     for path in listed:
         if path.startswith("/") or ".." in path.split("/") or not path.endswith(".json"):

@@ -111,7 +111,7 @@ def _tower(fields: Fields) -> TowerProfile:
         cross=fields.flag("cross"),
         layers=layers,
         roles={
-            _role(roles, key): _moments(roles.mapping(key), len(layers)) for key in roles.keys()
+            _role(roles, key): _moments(roles.mapping(key), len(layers)) for key in roles.names()
         },
     )
     roles.close()
@@ -120,7 +120,7 @@ def _tower(fields: Fields) -> TowerProfile:
 
 
 def _role(fields: Fields, key: str) -> Role:
-    if key not in Role:
+    if key not in set(Role):
         raise fields.fault(key, f"not a role; roles are {', '.join(Role)}")
     return Role(key)
 

@@ -45,7 +45,7 @@ class LocalSource:
         else:
             raise UsageError(
                 f"{path}: neither a folder nor a .safetensors file",
-                hint="name the checkpoint's folder, its .safetensors file, or owner/name on the Hub",
+                hint="name a folder, a .safetensors file, or owner/name on the Hub",
             )
 
     @property
