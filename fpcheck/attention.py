@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from fpcheck.checkpoint import Checkpoint, Tensor
@@ -44,9 +45,10 @@ class Tower:
 
 @dataclass(frozen=True)
 class Attention:
-    """Every tower that was found, and in words what could not be measured and why."""
+    """Every tower that was found; in words, what could not be measured, and what to know."""
 
     towers: tuple[Tower, ...]
+    unmeasured: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -54,17 +56,55 @@ Layers = dict[int, dict[str, Tensor]]  # layer number → tail → tensor
 
 
 def find_attention(checkpoint: Checkpoint) -> Attention:
-    """The attention matrices of a checkpoint. Nothing found is an empty `towers` with notes."""
+    """The attention matrices of a checkpoint, and why others could not be taken for such."""
     towers: list[Tower] = []
+    faults: dict[str, list[str]] = defaultdict(list)
     notes: list[str] = []
-    for (prefix, tails), layers in sorted(_stacks(checkpoint).items(), key=lambda s: s[0][0]):
+    for (prefix, tails), layers in sorted(_stacks(checkpoint).items(), key=_by_name):
         rows = [row for row in LAYOUTS if frozenset(row.tails.values()) == tails]
-        tower, found = _tower(prefix, rows, layers, checkpoint)
-        notes += found
-        towers += [tower] if tower else []
-    if not towers and not notes:
-        notes = ["no tensor is named like the attention matrices of a known architecture"]
-    return Attention(tuple(towers), tuple(notes))
+        row, pooled = _choose(rows, layers, checkpoint)
+        tower, found = _tower(prefix, row, layers, checkpoint, pooled)
+        faults[prefix] += found
+        if tower:
+            towers.append(tower)
+            notes += _pooled_note(tower, row) if pooled else []
+    unmeasured = [fault for prefix in faults for fault in faults[prefix]]
+    unmeasured += _uncovered(checkpoint, [*towers])
+    return Attention(tuple(towers), tuple(dict.fromkeys(unmeasured)), tuple(notes))
+
+
+def _by_name(stack: tuple[tuple[str, Tails], Layers]) -> tuple[str, list[str]]:
+    prefix, tails = stack[0]
+    return prefix, sorted(tails)
+
+
+def _pooled_note(tower: Tower, row: Layout) -> list[str]:
+    return [
+        f"{tower.name}: config.json does not settle how {row.tails[Role.QKV]} is packed; "
+        "q, k and v are measured as one pooled role"
+    ]
+
+
+def _uncovered(checkpoint: Checkpoint, towers: list[Tower]) -> list[str]:
+    """The largest stack of layers, when no tower was found in it.
+
+    Without this, a known vision tower would let an unknown language model pass unmeasured.
+    """
+    sizes: dict[str, int] = defaultdict(int)
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for name, tensor in checkpoint.tensors.items():
+        for prefix, number, _ in islice(_readings(name), 1):
+            sizes[prefix] += tensor.count
+            numbers[prefix].add(number)
+    largest = max(sizes, key=lambda prefix: sizes[prefix], default=None)
+    if largest is None:
+        return ["no tensor is named like a layer of a known architecture"]
+    if any(tower.name.startswith(largest) for tower in towers):
+        return []
+    return [
+        f"{largest or 'top level'}: {len(numbers[largest])} layers, the most weights of the "
+        "checkpoint, without attention matrices of a known architecture"
+    ]
 
 
 def _stacks(checkpoint: Checkpoint) -> dict[tuple[str, Tails], Layers]:
@@ -104,32 +144,24 @@ def _bias(tail: str) -> str:
 
 
 def _tower(
-    prefix: str, rows: list[Layout], layers: Layers, checkpoint: Checkpoint
+    prefix: str, row: Layout, layers: Layers, checkpoint: Checkpoint, pooled: bool
 ) -> tuple[Tower | None, list[str]]:
-    row, pooled = _choose(rows, layers, checkpoint)
+    """The layers that the row fits and the faults of the others; no tower when none fits."""
     found: dict[int, tuple[Piece, ...]] = {}
+    faults: list[str] = []
     complete = False
-    notes: list[str] = []
     for number, tensors in sorted(layers.items()):
         present = {role: tensors[tail] for role, tail in row.tails.items() if tail in tensors}
-        if not present:
-            continue
         fault = _fault(row, present, checkpoint)
         if fault:
-            notes.append(f"{prefix}.{number}: {fault}" if prefix else f"layer {number}: {fault}")
-            continue
-        complete = complete or len(present) == len(row.tails)
-        found[number] = _pieces(row, present, tensors, checkpoint.config, pooled)
-    if not complete:
-        missing = f"{prefix or 'top level'}: no layer has all of {', '.join(row.tails.values())}"
-        return None, notes or [missing]
-    if pooled:
-        notes.append(
-            f"{prefix}: config.json does not settle how {row.tails[Role.QKV]} is packed; "
-            "q, k and v are measured as one pooled role"
-        )
+            faults.append(f"{prefix}.{number}: {fault}")
+        elif present:
+            complete = complete or len(present) == len(row.tails)
+            found[number] = _pieces(row, present, tensors, checkpoint.config, pooled)
+    if not complete:  # a few of the names only: some other layout's, or a stripped file
+        return None, faults
     name = f"{prefix} (cross-attention)" if row.cross else prefix
-    return Tower(name, row.name, row.cross, found), notes
+    return Tower(name, row.name, row.cross, found), faults
 
 
 def _choose(rows: list[Layout], layers: Layers, checkpoint: Checkpoint) -> tuple[Layout, bool]:

@@ -1,1 +1,6 @@
 """Signature × library → matches with evidence."""
+
+from fpcheck.comparison.levels import Level
+from fpcheck.comparison.match import Match, match
+
+__all__ = ["Level", "Match", "match"]

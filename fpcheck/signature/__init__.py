@@ -47,13 +47,18 @@ class TowerProfile:
 
 @dataclass(frozen=True)
 class Signature:
-    """What is kept of a checkpoint. `towers` is () when nothing could be measured: see `notes`."""
+    """What is kept of a checkpoint.
+
+    `unmeasured` says in words which attention could not be measured and why, `notes` what else a
+    reader of the numbers must know; `towers` is () when nothing could be measured.
+    """
 
     recipe: str
     origin: Origin
     model_type: str
     files: tuple[SourceFile, ...]
     towers: tuple[TowerProfile, ...]
+    unmeasured: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

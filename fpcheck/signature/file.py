@@ -47,6 +47,7 @@ def to_json(signature: Signature) -> dict[str, Any]:
         "model_type": signature.model_type,
         "files": [{"name": f.name, "size": f.size, "digest": f.digest} for f in signature.files],
         "towers": [_tower_to_json(tower) for tower in signature.towers],
+        "unmeasured": list(signature.unmeasured),
         "notes": list(signature.notes),
     }
 
@@ -87,6 +88,7 @@ def from_json(fields: Fields) -> Signature:
         model_type=fields.text("model_type", empty=True),
         files=tuple(_file(item) for item in fields.mappings("files")),
         towers=tuple(_tower(item) for item in fields.mappings("towers")),
+        unmeasured=fields.texts("unmeasured"),
         notes=fields.texts("notes"),
     )
     origin.close()

@@ -1,0 +1,57 @@
+"""How strangers score: the empirical null that every number is shown beside.
+
+Strangers are references of another family whose depth is like the reference's own. Several
+references of one family are one observation, its highest, because they are not independent.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LIKE_DEPTH = 2.0  # like depth: within this factor; curves of very unlike length say less
+
+
+@dataclass(frozen=True)
+class Background:
+    """What `families` unrelated families score, and how many reach the value that is judged."""
+
+    families: int
+    median: float
+    highest: float
+    reaching: int
+
+    @property
+    def rate(self) -> float:
+        """The false-positive rate that this background supports: k/N, or the 3/N bound at k = 0.
+
+        Zero hits in N independent families bound the rate by 3/N with 95 % confidence; there is
+        no Gaussian tail to extrapolate. NaN without any stranger.
+        """
+        if not self.families:
+            return math.nan
+        return min(1.0, max(self.reaching, 3 if not self.reaching else 0) / self.families)
+
+    @property
+    def bound(self) -> bool:
+        """Whether `rate` is an upper bound from zero hits, not an estimate from hits."""
+        return self.reaching == 0
+
+
+def background(best: Sequence[float], value: float) -> Background:
+    """The background of `value` among `best`, the highest score of each unrelated family."""
+    if not best:
+        return Background(0, math.nan, math.nan, 0)
+    # "not <", so that an undefined value is reached by all, never by none.
+    reaching = sum(not (score < value) for score in best)
+    return Background(len(best), statistics.median(best), max(best), reaching)
+
+
+def like_depth(depth: int, others: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which depths are within the factor LIKE_DEPTH of one depth."""
+    return (others * LIKE_DEPTH >= depth) & (others <= depth * LIKE_DEPTH)

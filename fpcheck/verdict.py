@@ -1,0 +1,199 @@
+"""What the policy says to the facts: a table of rule kinds, and the judge that goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from fpcheck.comparison import Level, Match
+from fpcheck.policy import Policy, ProfileThreshold, Threshold, Unmeasured
+from fpcheck.references import Library
+
+
+MAX_REASONS = 10  # of one kind, in findings; the report has them all
+
+
+class Outcome(StrEnum):
+    """What the policy makes of a checkpoint, mildest first."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule's objection to one checkpoint.
+
+    `reference` is the id it is about, "" when it is about the checkpoint itself. With `unchecked`
+    the check could not be done as the policy demands.
+    """
+
+    rule: str
+    outcome: Outcome
+    reference: str
+    message: str
+    unchecked: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a rule may look at.
+
+    `matches` is None when nothing could be measured; `unmeasured` are the reasons, also for parts.
+    `declared` are the ids that the policy and the model card declare.
+    """
+
+    matches: tuple[Match, ...] | None
+    unmeasured: tuple[str, ...]
+    declared: frozenset[str]
+    library: Library
+
+    def excuse(self, match: Match) -> str:
+        """Why a match is to be expected of what is declared, in words, or ""."""
+        identity = match.reference.id
+        if identity in self.declared:
+            return "declared"
+        for base in sorted(self.declared):
+            if identity in self.library.ancestors(base):
+                return f"a recorded ancestor of {base}, which is declared"
+        shared = self.library.ancestors(identity) & self._accepted
+        if shared and match.level is not Level.IDENTICAL:
+            return f"to be expected: both descend from {min(shared)}"
+        return ""
+
+    @property
+    def _accepted(self) -> frozenset[str]:
+        """The declared ids and all their recorded ancestors."""
+        return self.declared.union(*map(self.library.ancestors, self.declared))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All findings, and what explains away the matches that raised none."""
+
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The gravest outcome of any finding."""
+        order = list(Outcome)
+        return max((f.outcome for f in self.findings), key=order.index, default=Outcome.PASS)
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the policy demanded a measurement that could not be made."""
+        return any(finding.unchecked for finding in self.findings)
+
+
+def judge(policy: Policy, facts: Facts) -> Verdict:
+    """Every objection, the gravest first, at most one a reference; and what is explained away."""
+    raised = [finding for rule in RULE_KINDS.values() for finding in rule(policy, facts)]
+    gravest = sorted(raised, key=lambda finding: -_gravity(finding.outcome))
+    kept = {finding.reference or finding.message: finding for finding in reversed(gravest)}
+    ordered = sorted(kept.values(), key=lambda f: (-_gravity(f.outcome), f.reference, f.message))
+    return Verdict(
+        findings=tuple(f for f in ordered if f.outcome is not Outcome.PASS),
+        notes=tuple(f for f in ordered if f.outcome is Outcome.PASS),
+    )
+
+
+def _gravity(outcome: Outcome) -> int:
+    return list(Outcome).index(outcome)
+
+
+def unmeasured(policy: Policy, facts: Facts) -> Iterator[Finding]:
+    """Nothing, or not everything, could be measured."""
+    if facts.matches is None:
+        outcome = _UNMEASURED[policy.unmeasured]
+        message = "; ".join(facts.unmeasured) or "no reason known"
+        demanded = policy.unmeasured is Unmeasured.FAIL
+        yield Finding("unmeasured", outcome, "", f"not measured: {message}", demanded)
+    else:
+        for reason in facts.unmeasured[:MAX_REASONS]:
+            yield Finding("unmeasured", Outcome.WARN, "", f"not all was measured: {reason}")
+
+
+def level(policy: Policy, facts: Facts) -> Iterator[Finding]:
+    """A reference reaches a level that the policy objects to."""
+    for match in facts.matches or ():
+        for outcome, threshold in _thresholds(policy):
+            if threshold.level is not None and match.level.rank >= threshold.level.rank:
+                why = match.identical or _numbers(match)
+                weak = "" if match.identical else _weakness(match, policy.fail.profile)
+                yield _objection("level", outcome, match, facts, f"{match.level}: {why}", weak)
+                break
+
+
+def profile(policy: Policy, facts: Facts) -> Iterator[Finding]:
+    """A reference's profile is at least as similar as the policy objects to."""
+    for match in facts.matches or ():
+        for outcome, threshold in _thresholds(policy):
+            if threshold.profile is not None and _reaches(match, threshold.profile, outcome):
+                weak = _weakness(match, threshold.profile)
+                yield _objection("profile", outcome, match, facts, _numbers(match), weak)
+                break
+
+
+# Each rule kind by name: (policy, facts) → its findings.
+RULE_KINDS: Mapping[str, Callable[[Policy, Facts], Iterator[Finding]]] = MappingProxyType(
+    {"unmeasured": unmeasured, "level": level, "profile": profile}
+)
+
+_UNMEASURED = {
+    Unmeasured.FAIL: Outcome.FAIL,
+    Unmeasured.WARN: Outcome.WARN,
+    Unmeasured.IGNORE: Outcome.PASS,
+}
+
+
+def _thresholds(policy: Policy) -> tuple[tuple[Outcome, Threshold], ...]:
+    return (Outcome.FAIL, policy.fail), (Outcome.WARN, policy.warn)
+
+
+def _reaches(match: Match, threshold: ProfileThreshold, outcome: Outcome) -> bool:
+    """Whether a profile is as similar as that. "not <", so that NaN can never pass."""
+    score = match.profile
+    if score is None or score.raw < threshold.raw:
+        return False
+    if threshold.detrended is not None and score.detrended < threshold.detrended:
+        return False
+    return outcome is Outcome.FAIL or score.layers >= threshold.layers
+
+
+def _weakness(match: Match, threshold: ProfileThreshold | None) -> str:
+    """Why a profile may warn and no more, or ""."""
+    needed = threshold.layers if threshold else ProfileThreshold(raw=0).layers
+    if match.profile is not None and match.profile.layers < needed:
+        return f"a warning only: fewer than {needed} layers"
+    obtained = match.reference.obtained
+    if not obtained.full_precision:
+        coarse = f"figures of {obtained.digits} digits" if obtained.complete else "layers missing"
+        return f"a warning only: the reference is not exact ({coarse})"
+    return ""
+
+
+def _objection(
+    rule: str, outcome: Outcome, match: Match, facts: Facts, message: str, weakness: str
+) -> Finding:
+    """The finding, as far as the release's declarations and the evidence let it stand."""
+    identity = match.reference.id
+    excuse = facts.excuse(match)
+    if excuse:
+        return Finding(rule, Outcome.PASS, identity, f"{message}; {excuse}")
+    if outcome is Outcome.FAIL and weakness:
+        return Finding(rule, Outcome.WARN, identity, f"{message}; {weakness}")
+    return Finding(rule, outcome, identity, message)
+
+
+def _numbers(match: Match) -> str:
+    score = match.profile
+    if score is None:
+        return "no profile"
+    return (
+        f"profile {score.raw:.4f} raw, {score.detrended:.4f} without the trend in depth, "
+        f"over {score.layers} layers"
+    )
