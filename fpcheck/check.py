@@ -23,7 +23,10 @@ Progress = Callable[[str, int, int], None]  # what is being done, bytes done, by
 
 @dataclass(frozen=True)
 class Check:
-    """One finished check: everything that a report may say."""
+    """One finished check: everything that a report may say.
+
+    `folders` are the library folders that were named beside the policy's own.
+    """
 
     signature: Signature
     card_bases: tuple[str, ...]
@@ -31,6 +34,7 @@ class Check:
     verdict: Verdict
     policy: Policy
     library: Library
+    folders: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -66,7 +70,12 @@ def fingerprint(
 
 
 def check(
-    source: Source, library: Library, policy: Policy, *, progress: Progress | None = None
+    source: Source,
+    library: Library,
+    policy: Policy,
+    *,
+    folders: tuple[str, ...] = (),
+    progress: Progress | None = None,
 ) -> Check:
     """The whole check of one checkpoint against a library under a policy."""
     signature, checkpoint = fingerprint(source, progress=progress)
@@ -77,7 +86,8 @@ def check(
         library=library,
     )
     verdict = judge(policy, facts)
-    return Check(signature, checkpoint.declared_bases, facts.matches, verdict, policy, library)
+    bases = checkpoint.declared_bases
+    return Check(signature, bases, facts.matches, verdict, policy, library, folders)
 
 
 def _matches(signature: Signature, library: Library) -> tuple[Match, ...] | None:

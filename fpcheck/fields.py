@@ -21,7 +21,7 @@ class Fields:
 
     def fault(self, key: str, message: str) -> UsageError:
         """The error for one field, to be raised by the caller."""
-        return UsageError(f"{self._file}: {self._path}{key}: {message}")
+        return UsageError(f"{self._file}: {self._path}{key[:80]}: {message}")
 
     def names(self) -> Iterator[str]:
         """The names of the fields that are there."""
@@ -50,8 +50,9 @@ class Fields:
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings."""
         values = self._list(key)
-        if not all(isinstance(value, str) for value in values):
-            raise self.fault(key, "expected a list of texts")
+        for value in values:
+            if not isinstance(value, str) or len(value) > MAX_TEXT or not _encodable(value):
+                raise self.fault(key, f"expected a list of texts, got {_shown(value)}")
         return tuple(values)
 
     def flag(self, key: str) -> bool:
@@ -99,7 +100,7 @@ class Fields:
         """Refuse fields that nobody took."""
         unknown = sorted(set(self._values) - self._taken)
         if unknown:
-            raise self.fault(unknown[0][:80], "unknown field")
+            raise self.fault(unknown[0], "unknown field")
 
     def _list(self, key: str) -> list[Any]:
         value = self.take(key)
@@ -125,5 +126,12 @@ def _finite(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= 1e300 and math.isfinite(value)
 
 
+def _encodable(text: str) -> bool:
+    """False for half a character (a lone surrogate), which no report could be written with."""
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):  # may be nested too deeply for repr
+        return "an object" if isinstance(value, dict) else "a list"
     return repr(value)[:60]

@@ -1,0 +1,1 @@
+"""The action's inputs, turned into a call of fpcheck."""

@@ -1,0 +1,233 @@
+"""The one table of a policy's fields: the loader, the schema and the layers all read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any
+
+from fpcheck.comparison.levels import Level
+from fpcheck.policy import ProfileThreshold, Unmeasured
+
+# owner/name as the Hub writes it. No part begins with a dot, so none of them is "..".
+ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}$"
+# Characters that do not show, or that change how their neighbours show. A Python and a JSON
+# Schema regular expression alike, so it keeps to \uXXXX.
+INVISIBLE = (
+    r"[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+MAX_TEXT = 4096  # no file system takes a longer path
+MAX_ITEMS = 1000  # more bases or libraries than any release has
+
+
+class Kind(Enum):
+    """What a field holds."""
+
+    BLOCK = "a mapping"
+    CHOICE = "one of a few words"
+    NUMBER = "a number"
+    INTEGER = "an integer"
+    TEXT = "text"
+    ID = "an id owner/name"
+    TEXTS = "a list of texts"
+    IDS = "a list of ids owner/name"
+
+
+# What the text of a kind must contain; none may contain INVISIBLE.
+PATTERNS = {Kind.TEXT: r"\S", Kind.ID: ID}
+ITEMS = {Kind.TEXTS: Kind.TEXT, Kind.IDS: Kind.ID}
+
+
+class Tighter(StrEnum):
+    """Which of two values of a field accepts less."""
+
+    LOWER = "Lower is tighter."
+    EARLIER = "The choice listed earlier is tighter."
+    FEWER = "Fewer entries are tighter."
+    MORE = "More entries are tighter."
+
+
+class Null(StrEnum):
+    """What null means where a field takes it."""
+
+    UNSAID = "null says nothing."
+    OFF = "null switches the rule off, the loosest that it can be."
+    UNASKED = "null drops a condition of the rule, the tightest that it can be."
+
+
+Default = int | float | str | tuple[str, ...] | Mapping[str, float | int | None] | None
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key of the file. `way_out` is the hint of every error about it.
+
+    `default` holds when the key is absent; a block without one takes those of its keys.
+    `choices` stand tightest first.
+    """
+
+    path: str
+    kind: Kind
+    meaning: str
+    way_out: str
+    default: Default = None
+    required: bool = False
+    null: Null | None = None
+    tighter: Tighter | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str | int, ...] = ()
+
+    @property
+    def parent(self) -> str:
+        return self.path.rpartition(".")[0]
+
+    @property
+    def key(self) -> str:
+        return self.path.rpartition(".")[2]
+
+
+def _rules(severity: str, what: str, *, level: Level | None, profile: Default) -> tuple[Field, ...]:
+    """The rows of one severity's rules."""
+    block = f"thresholds.{severity}"
+    return (
+        Field(
+            block,
+            Kind.BLOCK,
+            f"What {what}. A key that is absent keeps its default.",
+            f"leave {severity} out to keep its defaults, or write both `level: null` and"
+            " `profile: null` to switch it off",
+        ),
+        Field(
+            f"{block}.level",
+            Kind.CHOICE,
+            "Object to every undeclared reference whose evidence reaches this level.",
+            "write e.g. level: identical, or level: null to switch the rule off",
+            default=level,
+            null=Null.OFF,
+            tighter=Tighter.EARLIER,
+            choices=tuple(Level)[1:],  # every release reaches `none`
+        ),
+        Field(
+            f"{block}.profile",
+            Kind.BLOCK,
+            "Object to every undeclared reference whose profile is at least this similar."
+            " Given, it replaces the default whole.",
+            "write e.g. profile: {raw: 0.95}, or profile: null to switch the rule off",
+            default=profile,
+            null=Null.OFF,
+        ),
+        Field(
+            f"{block}.profile.raw",
+            Kind.NUMBER,
+            "Pearson correlation of the two profiles, at least.",
+            "write e.g. raw: 0.95",
+            required=True,
+            tighter=Tighter.LOWER,
+            minimum=-1,
+            maximum=1,
+        ),
+        Field(
+            f"{block}.profile.detrended",
+            Kind.NUMBER,
+            "And the same with the trend in depth removed, at least; absent, it is not asked.",
+            "write e.g. detrended: 0.80",
+            null=Null.UNASKED,
+            tighter=Tighter.LOWER,
+            minimum=-1,
+            maximum=1,
+        ),
+        Field(
+            f"{block}.profile.layers",
+            Kind.INTEGER,
+            "On at least this many layers; on fewer, a correlation says little.",
+            "write e.g. layers: 8",
+            default=ProfileThreshold.layers,
+            tighter=Tighter.LOWER,
+            minimum=2,
+        ),
+    )
+
+
+FIELDS = (
+    Field(
+        "",
+        Kind.BLOCK,
+        "What a release may resemble, and what fails its build.",
+        "begin the file with version: 1",
+    ),
+    Field(
+        "version",
+        Kind.CHOICE,
+        "The version of this format.",
+        "write version: 1; a newer one needs a newer fpcheck",
+        default=1,
+        required=True,
+        choices=(1,),
+    ),
+    Field(
+        "checkpoint",
+        Kind.TEXT,
+        "The checkpoint when the command line names none: a path from the working directory, or"
+        " an id of the Hub.",
+        "write e.g. checkpoint: models/release, in quotes if it reads as a number",
+        null=Null.UNSAID,
+    ),
+    Field(
+        "library",
+        Kind.TEXTS,
+        "Folders whose references are added to the built-in library.",
+        "write e.g. library: [more-references]",
+        default=(),
+        tighter=Tighter.MORE,
+    ),
+    Field(
+        "declared",
+        Kind.IDS,
+        "Bases that the release openly descends from, and its own id.",
+        "write e.g. declared: [nreimers/MiniLM-L6-H384-uncased]",
+        default=(),
+        tighter=Tighter.FEWER,
+    ),
+    Field(
+        "thresholds",
+        Kind.BLOCK,
+        "From where on a resemblance fails the build or warns.",
+        "leave thresholds out to keep the defaults, or write fail or warn under it",
+    ),
+    *_rules(
+        "fail",
+        "fails the build",
+        level=Level.IDENTICAL,
+        profile={"raw": 0.95, "detrended": 0.80, "layers": 8},
+    ),
+    *_rules(
+        "warn",
+        "is reported as a warning",
+        level=None,
+        profile={"raw": 0.85, "detrended": None, "layers": 2},
+    ),
+    Field(
+        "unmeasured",
+        Kind.CHOICE,
+        "What follows when nothing could be measured.",
+        "write unmeasured: fail, warn or ignore",
+        default=Unmeasured.FAIL,
+        tighter=Tighter.EARLIER,
+        choices=tuple(Unmeasured),
+    ),
+)
+ROOT = FIELDS[0]
+
+
+def children(block: Field) -> tuple[Field, ...]:
+    """The keys of a block."""
+    return tuple(f for f in FIELDS if f is not ROOT and f.parent == block.path)
+
+
+def absent(field: Field) -> Any:
+    """What holds where the file does not give `field`, as plain data."""
+    if field.kind is Kind.BLOCK and not field.null:
+        return {child.key: absent(child) for child in children(field)}
+    return field.default

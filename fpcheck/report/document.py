@@ -1,0 +1,134 @@
+"""The JSON report, `fpcheck.report/1`: every number, for machines."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from fpcheck import __version__
+from fpcheck.check import Check
+from fpcheck.comparison import Match
+from fpcheck.comparison.background import Background
+from fpcheck.policy import Policy, Threshold
+from fpcheck.report import view
+from fpcheck.signature.file import canonical, to_json
+from fpcheck.verdict import Finding
+
+FORMAT = "fpcheck.report/1"
+
+
+def render(check: Check) -> str:
+    """The report as JSON text, the same bytes for the same check."""
+    return canonical(document(check))
+
+
+def document(check: Check) -> dict[str, Any]:
+    """The report as plain JSON values; what is undefined or was not measured is null."""
+    return {
+        "format": FORMAT,
+        "fpcheck": __version__,
+        "outcome": check.verdict.outcome,
+        "exit_code": check.exit_code,
+        "level": view.level(check),
+        "findings": [_finding(finding) for finding in check.verdict.findings],
+        "notes": [_finding(finding) for finding in check.verdict.notes],
+        "matches": None if check.matches is None else [_match(m) for m in check.matches],
+        "declared": [{"id": i, "by": by} for i, by in view.declared(check)],
+        "signature": to_json(check.signature),
+        "policy": _policy(check.policy),
+        "library": {
+            "digest": check.library.digest,
+            "references": len(check.library.references),
+        },
+        "reproduce": view.reproduce(check),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "outcome": finding.outcome,
+        "reference": finding.reference or None,
+        "message": finding.message,
+    }
+
+
+def _match(match: Match) -> dict[str, Any]:
+    return {
+        "reference": match.reference.id,
+        "file": match.reference.path,
+        "level": match.level,
+        "identical": match.identical or None,
+        "obtained": view.how_obtained(match),
+        "profile": _profile(match),
+        "background": _backgrounds(match),
+    }
+
+
+def _profile(match: Match) -> dict[str, Any] | None:
+    score = match.profile
+    if score is None:
+        return None
+    return {
+        "raw": _number(score.raw),
+        "detrended": _number(score.detrended),
+        "layers": score.layers,
+        "depths": list(score.depths),
+        "tower": score.tower,
+        "reference_tower": score.reference_tower,
+        "roles": {
+            role: {"raw": _number(pair.raw), "detrended": _number(pair.detrended)}
+            for role, pair in score.roles.items()
+        },
+    }
+
+
+def _backgrounds(match: Match) -> dict[str, Any] | None:
+    found = match.backgrounds
+    if found is None:
+        return None
+    return {
+        "checkpoint": {
+            "raw": _background(found.checkpoint_raw),
+            "detrended": _background(found.checkpoint_detrended),
+        },
+        "reference": {
+            "raw": _background(found.reference_raw),
+            "detrended": _background(found.reference_detrended),
+        },
+    }
+
+
+def _background(background: Background) -> dict[str, Any]:
+    return {
+        "families": background.families,
+        "median": _number(background.median),
+        "highest": _number(background.highest),
+        "reaching": background.reaching,
+        "rate": _number(background.rate),
+        "bound": background.bound,
+    }
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "source": policy.source,
+        "digest": policy.digest,
+        "fail": _threshold(policy.fail),
+        "warn": _threshold(policy.warn),
+        "unmeasured": policy.unmeasured,
+    }
+
+
+def _threshold(threshold: Threshold) -> dict[str, Any]:
+    profile = threshold.profile
+    return {
+        "level": threshold.level,
+        "profile": profile
+        and {"raw": profile.raw, "detrended": profile.detrended, "layers": profile.layers},
+    }
+
+
+def _number(value: float) -> float | None:
+    """Six decimals: what arithmetic on another machine may still move is not printed."""
+    return None if math.isnan(value) else round(value, 6)

@@ -1,0 +1,97 @@
+"""The Markdown report, rendered from a jinja2 template that treats every value as hostile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fpcheck.check import Check
+from fpcheck.comparison import Match
+from fpcheck.report import known_rates, numbers, view
+from fpcheck.report.chart import panels
+from fpcheck.report.mermaid import charts
+from fpcheck.report.sinks import Markup, finalize, literal
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MAX_FILES = 50  # rows of the manifest; the JSON report has them all
+MAX_NOTES = 20
+
+
+def render(check: Check, svg: str = "") -> str:
+    """The report; `svg` is the name of the picture beside it, if one is written."""
+    threshold = known_rates.bare_threshold(check.policy)
+    drawn = panels(check.signature, view.best(check))
+    return (
+        _environment()
+        .get_template("report.md.j2")
+        .render(
+            check=check,
+            icon=Markup(view.ICONS[check.verdict.outcome]),
+            icons={outcome: Markup(icon) for outcome, icon in view.ICONS.items()},
+            outcome=Markup(check.verdict.outcome),
+            headline=_headline(check),
+            matches=view.shown(check),
+            first=view.best(check),
+            stranger=view.top_stranger(check),
+            notes=check.verdict.notes[:MAX_NOTES],
+            files=check.signature.files[:MAX_FILES],
+            declared=view.declared(check),
+            provenance=view.provenance(check),
+            threshold=threshold,
+            study="" if threshold is None else known_rates.study(threshold),
+            library_rate=_library_rate(check, threshold),
+            panels=drawn,
+            charts=charts(drawn),
+            svg=svg,
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Sandboxed, strict about missing values; every value passes the Markdown sink."""
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 — `finalize` is the sink; HTML escaping is not Markdown's
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "own": Markup,  # the program's own words
+        "four": numbers.four,
+        "size": numbers.size,
+        "spread": numbers.spread,
+        "chance": _chance,
+        "how": view.how_obtained,
+    }
+    return environment
+
+
+def _headline(check: Check) -> Markup:
+    findings = check.verdict.findings
+    about = findings[0].reference if findings else ""
+    sentence = literal(view.reason(check)) if findings else view.reason(check)
+    return Markup(f"{literal(about)}: {sentence}" if about else f"{sentence}.")
+
+
+def _chance(match: Match) -> Markup:
+    found = match.backgrounds
+    if found is None:
+        return Markup("–")
+    raw = max(found.checkpoint_raw, found.reference_raw, key=lambda b: b.rate)
+    detrended = max(found.checkpoint_detrended, found.reference_detrended, key=lambda b: b.rate)
+    return Markup(f"{numbers.rate(raw)} · {numbers.rate(detrended)}")
+
+
+def _library_rate(check: Check, threshold: float | None) -> str:
+    from fpcheck.comparison.false_alarms import false_alarms
+
+    if threshold is None:
+        return ""
+    return known_rates.library_rate(false_alarms(check.library, threshold))

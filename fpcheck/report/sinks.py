@@ -1,0 +1,56 @@
+"""The one way out for untrusted text, a sink for each surface that a report appears on.
+
+Model ids, tensor names, card fields, file names and error details are hostile. What they hold is
+shown, never interpreted.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_LENGTH = 300  # longer text is cut: no honest id, file or tensor name comes near
+_SAFE = re.compile(r"[A-Za-z0-9_./ -]")
+
+
+class Markup(str):
+    """Text that our own code made as markup and that a sink passes through."""
+
+
+def visible(text: object) -> str:
+    """One line of printable text: control, bidi and other invisible characters shown by number."""
+    shown = str(text)
+    if len(shown) > MAX_LENGTH:
+        shown = shown[:MAX_LENGTH] + "…"
+    return "".join(c if _printable(c) else f"\\u{{{ord(c):x}}}" for c in shown)
+
+
+def _printable(character: str) -> bool:
+    return character == " " or unicodedata.category(character)[0] not in "CZ"
+
+
+def literal(text: object) -> Markup:
+    """Untrusted text as Markdown that shows it as itself: no markup, no link, no mention.
+
+    Backslashes do not escape inside a back-tick span; entities inside <code> do.
+    """
+    entities = (c if _SAFE.match(c) else f"&#{ord(c)};" for c in visible(text))
+    return Markup("<code>" + "".join(entities) + "</code>")
+
+
+def finalize(value: object) -> object:
+    """What the Markdown templates do to every value: markup and numbers pass, text is literal."""
+    return value if isinstance(value, Markup | int | float) else literal(value)
+
+
+def xml(text: object) -> str:
+    """Untrusted text as the text of an SVG element."""
+    return "".join(c if _SAFE.match(c) else f"&#{ord(c)};" for c in visible(text))
+
+
+def plain(text: object) -> str:
+    """Untrusted text in a log: one line that no terminal and no CI runner takes for a command.
+
+    The runner acts on `::command::` at a line's start and on `##[command]` anywhere.
+    """
+    return re.sub(r"##(?=\[)", "# #", re.sub(r"::", ": :", visible(text)))
