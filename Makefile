@@ -31,7 +31,8 @@ $(FETCHED): requirements/example.txt | run-environment
 	@rm -rf build/example build/example.part
 	@$(BIN)/python -I -m pip install --quiet --quiet --disable-pip-version-check --no-input \
 		--no-user --no-compile --no-deps --only-binary :all: --require-hashes \
-		--target build/example.part --requirement requirements/example.txt
+		--target build/example.part --requirement requirements/example.txt || { \
+		echo 'error: no example; check another one: make check CHECKPOINT=folder' >&2; exit 1; }
 	@mv build/example.part build/example
 	@touch $@
 

@@ -17,7 +17,7 @@ from types import FrameType
 if __name__ == "__main__":  # isolated Python leaves out this file's own neighbourhood, too
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fpcheck.delivery.workflow import Annotation, annotation_lines, log_text
+from fpcheck.delivery.workflow import Annotation, annotation_lines
 from fpcheck.errors import EXIT_UNCHECKED, UsageError
 
 CONTAINER_WORKSPACE = "/github/workspace"
@@ -34,8 +34,13 @@ def _checkpoint(value: str, env: Environment) -> Call:
     return ["--", _path(value, env)], {}
 
 
-def _variables(*names: str) -> Callable[[str, Environment], Call]:
-    return lambda value, env: ([], dict.fromkeys(names, _path(value, env)))
+def _token(name: str) -> Callable[[str, Environment], Call]:
+    return lambda value, env: ([], {name: value})
+
+
+def _certificates(value: str, env: Environment) -> Call:
+    """requests reads the one variable, huggingface_hub's client the other."""
+    return [], dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), _path(value, env))
 
 
 def _comment(value: str, env: Environment) -> Call:
@@ -50,9 +55,9 @@ INPUTS: Mapping[str, Callable[[str, Environment], Call]] = {
     "library": _paths("--library"),
     "output": _paths("--output"),
     "comment": _comment,
-    "github-token": _variables("GITHUB_TOKEN"),
-    "hf-token": _variables("HF_TOKEN"),
-    "ca-bundle": _variables("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+    "github-token": _token("GITHUB_TOKEN"),
+    "hf-token": _token("HF_TOKEN"),
+    "ca-bundle": _certificates,
     "checkpoint": _checkpoint,
 }
 
@@ -74,29 +79,33 @@ def variable(name: str) -> str:
     return "INPUT_" + name.upper().replace(" ", "_")
 
 
-def run(env: MutableMapping[str, str], call: Callable[[list[str]], int]) -> int:
-    """Call fpcheck as the inputs say; the inputs, secrets among them, leave the environment."""
+def adopt(env: MutableMapping[str, str]) -> list[str]:
+    """The arguments for fpcheck; `env` has its variables, and the inputs (secrets!) no more."""
     arguments, variables = translate(env)
-    for name in [n for n in env if n.startswith("INPUT_")]:
+    for name in [name for name in env if name.startswith("INPUT_")]:
         del env[name]
     env.update(variables)
-    return call(arguments)
+    return arguments
 
 
 def main() -> int:
-    """The action's exit code."""
+    """The action's exit code; never 1 by accident, which would mean that the policy objects."""
     signal.signal(signal.SIGTERM, _interrupt)  # the first process of a container ignores it
     signal.signal(signal.SIGINT, _interrupt)
     try:
+        arguments = adopt(os.environ)
         from fpcheck.cli import main as fpcheck
 
-        return run(os.environ, fpcheck)
+        return fpcheck(arguments)
     except UsageError as error:
-        _say(f"{error}")
+        _say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        _say("fpcheck was stopped before it reached a verdict")
+        _say("stopped before a verdict was reached")
         os._exit(EXIT_UNCHECKED)  # threads may still be reading, and the runner kills in seconds
+    except Exception as error:
+        _say(f"unexpected {type(error).__name__}: {error}")
+        return EXIT_UNCHECKED
 
 
 def _lines(value: str) -> list[str]:
@@ -119,10 +128,8 @@ def _path(value: str, env: Environment) -> str:
 
 
 def _say(message: str) -> None:
-    for line in annotation_lines([Annotation("error", message)]):
-        sys.stdout.write(line + "\n")
-    sys.stderr.write(log_text(f"fpcheck: {message}") + "\n")
-    sys.stdout.flush()
+    for line in annotation_lines([Annotation("error", message, title="fpcheck")]):
+        print(line, flush=True)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from fpcheck import reference
 from fpcheck.errors import UsageError
 from fpcheck.fields import parse_document
-from fpcheck.reference import Reference
+from fpcheck.reference import ID, Reference
 from fpcheck.signature.file import MAX_BYTES, canonical
 
 MANIFEST = "manifest.json"
@@ -82,16 +83,14 @@ def load_library(folders: Iterable[str | Path]) -> Library:
                     hint="a folder can add references, not replace them",
                 )
             found[path] = item
-    ordered = tuple(item for _, item in sorted(found.items()))
+    ordered = tuple(sorted(found.values(), key=lambda item: (item.id, item.path)))
     return Library(ordered, _sha256(_manifest(digests).encode()))
 
 
 def _load_folder(folder: Path) -> Iterator[tuple[str, Reference, str]]:
     listed = _listed(folder)
-    present = {
-        p.relative_to(folder).as_posix() for p in folder.rglob("*.json") if p.name != MANIFEST
-    }
-    for path in sorted(present - set(listed)):
+    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*.json")}
+    for path in sorted(present - set(listed) - {MANIFEST}):
         raise UsageError(
             f"{folder / path}: not listed in {MANIFEST}",
             hint="add references with `fpcheck library add`",
@@ -118,34 +117,39 @@ def _listed(folder: Path) -> dict[str, str]:
     listed = {path: entries.text(path) for path in entries.names()}
     fields.close()
     for path in listed:
-        if path.startswith("/") or ".." in path.split("/") or not path.endswith(".json"):
-            raise entries.fault(path[:80], "not the path of a reference file below the folder")
+        if not path.endswith(".json") or not ID.fullmatch(path.removesuffix(".json")):
+            raise entries.fault(path, "not a reference's path, owner/name.json")
     if len(listed) > MAX_REFERENCES:
         raise fields.fault("references", f"more than {MAX_REFERENCES:,}")
     return listed
 
 
 def _content(folder: Path, path: str) -> bytes:
+    file = folder / path
     try:
-        with (folder / path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        status = file.lstat()
+        if not stat.S_ISREG(status.st_mode) or (folder / path.split("/")[0]).is_symlink():
+            raise UsageError(f"{file}: a library holds plain files, no links")
+        if status.st_size > MAX_BYTES:
+            raise UsageError(f"{file}: {status.st_size:,} bytes, more than {MAX_BYTES:,}")
+        return file.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{folder / path}: cannot be read: {error.strerror}",
+            f"{file}: cannot be read: {error.strerror}",
             hint=f"a library is a folder with a {MANIFEST} that lists its files",
         ) from error
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"{folder / path}: more than {MAX_BYTES:,} bytes")
-    return content
 
 
 def add_reference(folder: Path, item: Reference) -> Path:
-    """Write a reference into a library's folder, its manifest included. Returns the file's path."""
+    """Write a reference into a library's folder, its manifest included. Returns the file's path.
+
+    Raises UsageError, and writes nothing, for a reference that could not be loaded again.
+    """
     listed = _listed(folder) if (folder / MANIFEST).exists() else {}
-    text = reference.dump(item)
-    listed[item.path] = _sha256(text.encode())
-    _write(folder / item.path, text)
-    _write(folder / MANIFEST, _manifest(listed))
+    content = reference.dump(item).encode()
+    reference.load(content, item.path)
+    _write(folder / item.path, content)
+    _write(folder / MANIFEST, _manifest({**listed, item.path: _sha256(content)}).encode())
     return folder / item.path
 
 
@@ -153,13 +157,13 @@ def _manifest(listed: Mapping[str, str]) -> str:
     return canonical({"format": MANIFEST_FORMAT, "references": dict(listed)})
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write atomically: readers see the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

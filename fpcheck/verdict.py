@@ -11,14 +11,13 @@ from fpcheck.comparison import Level, Match
 from fpcheck.policy import Policy, ProfileThreshold, Threshold, Unmeasured
 from fpcheck.references import Library
 
-
 MAX_REASONS = 10  # of one kind, in findings; the report has them all
 
 
 class Outcome(StrEnum):
     """What the policy makes of a checkpoint, mildest first."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 — an outcome, not a password
     WARN = "warn"
     FAIL = "fail"
 

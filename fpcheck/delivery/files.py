@@ -39,6 +39,7 @@ def write_files(
     Raises UsageError for a symbolic link on the way (a pull request may have planted it),
     CheckError when the disk says no.
     """
+    folder = Path(os.path.normpath(folder))  # `a/..` need not exist, nor be what it seems
     try:
         with _opened(folder, owner) as descriptor:
             for name, content in files.items():

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from fpcheck import __version__
 from fpcheck.delivery.github_event import GitHub, dig
-from fpcheck.delivery.workflow import visible
+from fpcheck.delivery.workflow import one_line
 from fpcheck.source.patience import TemporaryError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_HOPS = 3  # a renamed repository answers with one redirect
 REDIRECTS = frozenset({301, 302, 307, 308})
-PLAIN_URL = re.compile(r"[!-\[\]-~]*")  # no space, no backslash, on which URL parsers differ
+PLAIN_URL = re.compile(r"[!-\[\]-~]+")  # no space, no backslash, on which URL parsers differ
 TIMEOUT = 10.0  # seconds to connect, and between any two pieces of an answer
 FOREVER = float("inf")  # a wait that no patience covers
 PERMISSION = "give the job `permissions: pull-requests: write`"
@@ -112,7 +112,9 @@ def _target(url: str, location: str) -> str:
     home = urlsplit(url)
     target = urljoin(url, location) if PLAIN_URL.fullmatch(location) else ""
     if not target.startswith(f"{home.scheme}://{home.netloc}/"):
-        raise RefusedError("GitHub redirects to another host, which must not see the token")
+        raise RefusedError(
+            "GitHub redirects to another host, and none but its own may see the token"
+        )
     return target
 
 
@@ -145,7 +147,7 @@ def _graphql_failure(error: Any) -> Exception:
 
 
 def _said(content: Any) -> str:
-    return visible(str(dig(content, "message") or "no reason given"))[:200]
+    return one_line(str(dig(content, "message") or "no reason given"))[:200]
 
 
 def _is_limited(response: Response, said: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from fpcheck.delivery.budget import fit
 from fpcheck.delivery.github_api import Api, RefusedError
 from fpcheck.delivery.github_event import GitHub, dig, obstacle, pull_request_number
-from fpcheck.delivery.workflow import visible
+from fpcheck.delivery.workflow import one_line
 from fpcheck.errors import SourceError
 from fpcheck.source.patience import Patience
 
@@ -78,7 +78,7 @@ def post_comment(
     except (RefusedError, SourceError) as error:
         said = str(error).replace(github.token, "***")  # whatever a server may have echoed
         return CommentResult(None, f"no comment on the pull request: {said}")
-    return CommentResult(visible(url))
+    return CommentResult(one_line(url))
 
 
 def _insist(github: GitHub, number: int, start: str, body: str, patience: Patience) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpcheck.delivery.budget import fit, utf8_size
+from fpcheck.delivery.budget import RESERVE, fit, utf8_size
 from fpcheck.errors import CheckError
 
 # Every output of the action, as in action.yml: all are always set, "" when there is nothing to say.
@@ -46,7 +46,7 @@ class Annotation:
     line: int = 0
 
 
-def visible(text: str) -> str:
+def one_line(text: str) -> str:
     """The text on one line: what a screen would hide, reorder or obey is shown as an escape."""
     if text.isprintable():
         return text
@@ -78,23 +78,23 @@ def write_outputs(path: Path, values: Mapping[str, str]) -> None:
     unknown = sorted(set(values) - set(OUTPUTS))
     if unknown:
         raise CheckError(f"no such output: {unknown[0]}")
-    _append(path, "".join(_heredoc(name, visible(value)) for name, value in values.items()))
+    _append(path, "".join(_heredoc(name, one_line(value)) for name, value in values.items()))
 
 
 def write_summary(path: Path, markdown: str) -> None:
     """Append Markdown to the step's summary, cut to the runner's budget. Raises OSError."""
     taken = path.stat().st_size if path.exists() else 0
     room = MAX_SUMMARY - taken - 1
-    if room > 0:
+    if room >= RESERVE:
         _append(path, fit(markdown, room, utf8_size).rstrip("\n") + "\n")
 
 
 def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return f"\\u{{{ord(character):x}}}"
 
 
 def _log_line(line: str) -> str:
-    shown = visible(line).replace("##[", "## [")
+    shown = one_line(line).replace("##[", "# #[")
     return re.sub(r"^(\s*):(?=:)", r"\1: ", shown)
 
 
@@ -111,7 +111,7 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")
+    return _data(one_line(text)).replace(":", "%3A").replace(",", "%2C")
 
 
 def _heredoc(name: str, value: str) -> str:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from fpcheck.comparison.levels import Level
 
+BUILT_IN = "built-in defaults"  # the source of a policy that came from no file
+
 
 class Unmeasured(StrEnum):
     """What follows when nothing of a checkpoint could be measured."""

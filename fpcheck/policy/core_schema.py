@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 
-Plain = str | int | float | None
+Plain = str | int | float | bool | None
 
 # Python's longest float prints in 25 characters. An endless run of digits is an attack or a
 # mistake, and int() takes time that grows with its square.

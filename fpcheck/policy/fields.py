@@ -2,90 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, StrEnum
 from typing import Any
 
 from fpcheck.comparison.levels import Level
 from fpcheck.policy import ProfileThreshold, Unmeasured
-
-# owner/name as the Hub writes it. No part begins with a dot, so none of them is "..".
-ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}$"
-# Characters that do not show, or that change how their neighbours show. A Python and a JSON
-# Schema regular expression alike, so it keeps to \uXXXX.
-INVISIBLE = (
-    r"[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
-)
-MAX_TEXT = 4096  # no file system takes a longer path
-MAX_ITEMS = 1000  # more bases or libraries than any release has
-
-
-class Kind(Enum):
-    """What a field holds."""
-
-    BLOCK = "a mapping"
-    CHOICE = "one of a few words"
-    NUMBER = "a number"
-    INTEGER = "an integer"
-    TEXT = "text"
-    ID = "an id owner/name"
-    TEXTS = "a list of texts"
-    IDS = "a list of ids owner/name"
-
-
-# What the text of a kind must contain; none may contain INVISIBLE.
-PATTERNS = {Kind.TEXT: r"\S", Kind.ID: ID}
-ITEMS = {Kind.TEXTS: Kind.TEXT, Kind.IDS: Kind.ID}
-
-
-class Tighter(StrEnum):
-    """Which of two values of a field accepts less."""
-
-    LOWER = "Lower is tighter."
-    EARLIER = "The choice listed earlier is tighter."
-    FEWER = "Fewer entries are tighter."
-    MORE = "More entries are tighter."
-
-
-class Null(StrEnum):
-    """What null means where a field takes it."""
-
-    UNSAID = "null says nothing."
-    OFF = "null switches the rule off, the loosest that it can be."
-    UNASKED = "null drops a condition of the rule, the tightest that it can be."
-
-
-Default = int | float | str | tuple[str, ...] | Mapping[str, float | int | None] | None
-
-
-@dataclass(frozen=True)
-class Field:
-    """One key of the file. `way_out` is the hint of every error about it.
-
-    `default` holds when the key is absent; a block without one takes those of its keys.
-    `choices` stand tightest first.
-    """
-
-    path: str
-    kind: Kind
-    meaning: str
-    way_out: str
-    default: Default = None
-    required: bool = False
-    null: Null | None = None
-    tighter: Tighter | None = None
-    minimum: int | None = None
-    maximum: int | None = None
-    choices: tuple[str | int, ...] = ()
-
-    @property
-    def parent(self) -> str:
-        return self.path.rpartition(".")[0]
-
-    @property
-    def key(self) -> str:
-        return self.path.rpartition(".")[2]
+from fpcheck.policy.kinds import Default, Field, Kind, Null, Tighter
 
 
 def _rules(severity: str, what: str, *, level: Level | None, profile: Default) -> tuple[Field, ...]:
@@ -107,7 +28,7 @@ def _rules(severity: str, what: str, *, level: Level | None, profile: Default) -
             default=level,
             null=Null.OFF,
             tighter=Tighter.EARLIER,
-            choices=tuple(Level)[1:],  # every release reaches `none`
+            choices=tuple(map(str, Level))[1:],  # every release reaches `none`
         ),
         Field(
             f"{block}.profile",
@@ -215,7 +136,7 @@ FIELDS = (
         "write unmeasured: fail, warn or ignore",
         default=Unmeasured.FAIL,
         tighter=Tighter.EARLIER,
-        choices=tuple(Unmeasured),
+        choices=tuple(map(str, Unmeasured)),
     ),
 )
 ROOT = FIELDS[0]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from fpcheck.errors import UsageError
+from fpcheck.policy.core_schema import Plain
 
+MAX_BYTES = 256 * 1024  # a policy is a page of text
 MAX_SHOWN = 80  # characters of the file in one message: enough to find them again
 
 
@@ -24,7 +26,7 @@ class Scalar:
     """A single value, and how it was written."""
 
     place: Place
-    value: str | int | float | bool | None
+    value: Plain
     written: str
 
 
@@ -64,7 +66,7 @@ def shown(node: Node) -> str:
         case Items():
             return "a list"
         case Block():
-            return "a mapping"
+            return "a mapping" if node.entries else "an empty mapping"
 
 
 def quoted(text: str) -> str:

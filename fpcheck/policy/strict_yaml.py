@@ -13,9 +13,18 @@ import yaml
 
 from fpcheck.errors import UsageError
 from fpcheck.policy.core_schema import Plain, join_surrogates, resolve
-from fpcheck.policy.nodes import Block, Items, Node, Place, Scalar, quoted, refuse, shown
+from fpcheck.policy.nodes import (
+    MAX_BYTES,
+    Block,
+    Items,
+    Node,
+    Place,
+    Scalar,
+    quoted,
+    refuse,
+    shown,
+)
 
-MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 # Enough for every list at its full length; more would only cost time (0.05 ms each).
 MAX_NODES = 20_000
@@ -71,7 +80,7 @@ class _Composer:
         if not isinstance(start, yaml.DocumentStartEvent):
             return Scalar(Place(1, 1), None, "")
         if start.version not in (None, (1, 2)) or start.tags:
-            self._refuse(start, "directives are not read", "remove the line that begins with %")
+            self._refuse(start, "directives are not read", "remove the lines that begin with %")
         node = self._node(self._next(), depth=0)
         self._next()
         after = self._next()
@@ -82,14 +91,19 @@ class _Composer:
     def _next(self) -> Any:
         """The next event. PyYAML's own errors, and Python's through it, become ours."""
         try:
-            return self._loader.get_event()
+            event: Any = self._loader.get_event()  # type: ignore[no-untyped-call]  # in the stubs
         except yaml.MarkedYAMLError as error:
-            mark, problem = error.problem_mark, f"{error.problem} {error.context or ''}".strip()
-        except (ValueError, OverflowError):  # for "\UFFFFFFFF" and %YAML 1.99…9
-            mark, problem = None, "an escape or a number is too large"
+            begun = error.context_mark
+            since = f", begun on line {begun.line + 1}" if begun else ""
+            self._refuse_yaml(error.problem_mark, f"{error.problem} {error.context or ''}{since}")
+        except (ValueError, OverflowError):  # from "\UFFFFFFFF" and %YAML 1.99…9
+            self._refuse_yaml(None, "an escape or a number is too large")
+        return event
+
+    def _refuse_yaml(self, mark: Any, problem: str) -> NoReturn:
         place = _place(mark or self._loader.get_mark())
         hint = "check indentation and quotes here and on the line before"
-        refuse(self._name, place, f"not YAML: {problem[:200]}", hint=hint)
+        refuse(self._name, place, f"not YAML: {problem.strip()[:200]}", hint=hint)
 
     def _node(self, event: yaml.NodeEvent, depth: int) -> Node:
         self._refuse_extras(event, depth)
@@ -123,7 +137,8 @@ class _Composer:
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(event, depth)
             if key in entries:
-                problem = f"the key {quoted(key)} stands twice, first on line {entries[key][0].line}"
+                first = entries[key][0].line
+                problem = f"the key {quoted(key)} stands twice, first on line {first}"
                 self._refuse(event, problem, "keep one of the two")
             entries[key] = _place(event.start_mark), self._node(self._next(), depth)
         return entries
@@ -132,16 +147,17 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.value == "<<":
             self._refuse(event, "merge keys are not read", "write the keys out")
         node = self._node(event, depth)
-        if isinstance(node, Scalar) and isinstance(node.value, str):
-            return node.value
-        self._refuse(event, f"a key must be text, got {shown(node)}", "put it in quotes")
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            self._refuse(event, f"a key must be text, got {shown(node)}", "put it in quotes")
+        return node.value
 
     def _value(self, event: yaml.ScalarEvent) -> Plain:
         """Only what is written without quotes can be anything but text."""
         try:
             return resolve(event.value) if event.implicit[0] else join_surrogates(event.value)
         except ValueError as error:
-            self._refuse(event, f"{quoted(event.value)} {error}", "write a plain value")
+            hint = "write it in full; text that reads as a number goes in quotes"
+            self._refuse(event, f"{quoted(event.value)} {error}", hint)
 
     def _refuse(self, event: yaml.Event, problem: str, hint: str) -> NoReturn:
         refuse(self._name, _place(event.start_mark), problem, hint=hint)

@@ -7,14 +7,16 @@ from typing import Any
 
 from fpcheck import __version__
 from fpcheck.check import Check
-from fpcheck.comparison import Match
+from fpcheck.comparison import Level, Match
 from fpcheck.comparison.background import Background
 from fpcheck.policy import Policy, Threshold
 from fpcheck.report import view
+from fpcheck.signature import Signature
 from fpcheck.signature.file import canonical, to_json
 from fpcheck.verdict import Finding
 
 FORMAT = "fpcheck.report/1"
+COMPARISON_FORMAT = "fpcheck.comparison/1"
 
 
 def render(check: Check) -> str:
@@ -44,6 +46,20 @@ def document(check: Check) -> dict[str, Any]:
     }
 
 
+def comparison(one: Signature, other: Signature, found: Match | None) -> str:
+    """Two signatures against each other as JSON text."""
+    return canonical(
+        {
+            "format": COMPARISON_FORMAT,
+            "one": str(one.origin),
+            "other": str(other.origin),
+            "level": found.level if found else Level.NONE,
+            "identical": found.identical or None if found else None,
+            "profile": _profile(found) if found else None,
+        }
+    )
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "rule": finding.rule,
@@ -59,7 +75,7 @@ def _match(match: Match) -> dict[str, Any]:
         "file": match.reference.path,
         "level": match.level,
         "identical": match.identical or None,
-        "obtained": view.how_obtained(match),
+        "obtained": view.how_obtained(match.reference),
         "profile": _profile(match),
         "background": _backgrounds(match),
     }

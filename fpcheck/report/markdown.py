@@ -57,7 +57,7 @@ def _environment() -> Environment:
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 — `finalize` is the sink; HTML escaping is not Markdown's
+        autoescape=False,
         finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,

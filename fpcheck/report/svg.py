@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fpcheck.report.chart import Panel
+from fpcheck.check import Check
+from fpcheck.report import view
+from fpcheck.report.chart import Panel, panels
 from fpcheck.report.mermaid import COLOURS
 from fpcheck.report.sinks import xml
 
@@ -35,9 +37,18 @@ _PANEL = """\
 _LINE = '<polyline fill="none" stroke="{colour}" stroke-width="2"{dash} points="{points}"/>'
 
 
-def drawing(panels: Sequence[Panel], checkpoint: str, reference: str) -> str:
+def render(check: Check) -> str:
+    """The profile of the checkpoint and of its best match as SVG; "" when there is no match."""
+    best = view.best(check)
+    drawn = panels(check.signature, best)
+    if best is None or not drawn:
+        return ""
+    return drawing(drawn, str(check.signature.origin), best.reference.id)
+
+
+def drawing(drawn: Sequence[Panel], checkpoint: str, reference: str) -> str:
     """The picture of both profiles, two panels a row; the names are untrusted text."""
-    rows = (len(panels) + 1) // 2
+    rows = (len(drawn) + 1) // 2
     half = WIDTH + GAP
     return _FRAME.format(
         width=2 * half + GAP,
@@ -50,7 +61,7 @@ def drawing(panels: Sequence[Panel], checkpoint: str, reference: str) -> str:
         second=COLOURS[1],
         checkpoint=xml(_short(checkpoint)),
         reference=xml(_short(reference)),
-        panels="\n".join(_panel(place, panel) for place, panel in enumerate(panels)),
+        panels="\n".join(_panel(place, panel) for place, panel in enumerate(drawn)),
     )
 
 

@@ -8,6 +8,7 @@ from fpcheck.check import Check
 from fpcheck.comparison import Match
 from fpcheck.report import view
 from fpcheck.report.sinks import plain
+from fpcheck.signature import Signature
 from fpcheck.verdict import Outcome
 
 _COLOURS = {Outcome.PASS: "32", Outcome.WARN: "33", Outcome.FAIL: "31"}
@@ -26,6 +27,23 @@ def render(check: Check, *, colour: bool = False) -> str:
     if not check.verdict.findings:
         lines.append(f"  {plain(view.reason(check))}")
     lines += _table(check)
+    return "\n".join(lines) + "\n"
+
+
+def comparison(one: Signature, other: Signature, found: Match | None) -> str:
+    """Two signatures against each other: the level, the numbers, the roles."""
+    lines = [f"{plain(one.origin)}  against  {plain(other.origin)}"]
+    if found is None or found.profile is None:
+        why = found.identical if found else "their towers have no role with a profile in common"
+        return "\n".join([*lines, f"  {plain(why)}"]) + "\n"
+    score = found.profile
+    lines.append(f"  level {found.level}{f': {found.identical}' if found.identical else ''}")
+    lines.append(
+        f"  {'mean':<5} {_four(score.raw)} raw  {_four(score.detrended)} detrended"
+        f"  ({score.depths[0]} and {score.depths[1]} layers)"
+    )
+    for role, pair in score.roles.items():
+        lines.append(f"  {role:<5} {_four(pair.raw)} raw  {_four(pair.detrended)} detrended")
     return "\n".join(lines) + "\n"
 
 
@@ -50,7 +68,7 @@ def _row(match: Match) -> str:
         raw=_four(score.raw) if score else "–",
         detrended=_four(score.detrended) if score else "–",
         layers=score.layers if score else "–",
-        how=view.how_obtained(match),
+        how=view.how_obtained(match.reference),
     )
 
 

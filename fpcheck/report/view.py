@@ -9,6 +9,7 @@ from types import MappingProxyType
 from fpcheck import __version__
 from fpcheck.check import Check
 from fpcheck.comparison import Level, Match
+from fpcheck.reference import Reference
 from fpcheck.verdict import Outcome
 
 SHOWN = 10  # rows of the table of matches; the JSON report has all of them
@@ -59,9 +60,9 @@ def reason(check: Check) -> str:
     return "it resembles no reference"
 
 
-def how_obtained(match: Match) -> str:
+def how_obtained(reference: Reference) -> str:
     """Where a reference's numbers come from, in three words."""
-    obtained = match.reference.obtained
+    obtained = reference.obtained
     if obtained.digits is None:
         return "weights"
     complete = "" if obtained.complete else ", incomplete"

@@ -15,6 +15,7 @@ from fpcheck.source import Origin, SourceFile
 FORMAT = "fpcheck.signature/1"
 # A signature of a thousand layers takes about 1 MB.
 MAX_BYTES = 16_000_000
+MAX_COUNT = 1 << 53  # more than any tensor holds; beyond it not every reader of JSON is exact
 
 
 def dump(signature: Signature) -> str:
@@ -128,16 +129,21 @@ def _role(fields: Fields, key: str) -> Role:
 
 
 def _moments(fields: Fields, layers: int) -> tuple[Moments | None, ...]:
-    counts, stds = fields.numbers("count", layers), fields.numbers("std", layers)
-    means = fields.numbers("mean", layers)
+    columns = (fields.numbers(key, layers) for key in ("count", "mean", "std"))
+    found = tuple(_moment(fields, *row) for row in zip(*columns, strict=True))
     fields.close()
-    found = []
-    for count, mean, std in zip(counts, means, stds, strict=True):
-        if (count is None) != (std is None) or (std is None and mean is not None):
-            raise fields.fault("count", "a layer has a count and a std, or neither")
-        if count is not None and (count != int(count) or count < 1):
-            raise fields.fault("count", f"expected a whole number of weights, got {count}")
-        if std is not None and std < 0:
-            raise fields.fault("std", f"expected no negative number, got {std}")
-        found.append(None if count is None or std is None else Moments(int(count), mean, std))
-    return tuple(found)
+    return found
+
+
+def _moment(
+    fields: Fields, count: float | None, mean: float | None, std: float | None
+) -> Moments | None:
+    if count is None and mean is None and std is None:
+        return None
+    if count is None or std is None:
+        raise fields.fault("count", "a layer has a count and a std, or neither")
+    if count != int(count) or not 1 <= count <= MAX_COUNT:
+        raise fields.fault("count", f"expected a whole number of weights, got {count}")
+    if std < 0:
+        raise fields.fault("std", f"expected no negative number, got {std}")
+    return Moments(int(count), None if mean is None else float(mean), float(std))

@@ -11,6 +11,7 @@ from fpcheck import __version__
 from fpcheck.errors import SourceError, UsageError
 from fpcheck.source.hub_answers import network_errors
 from fpcheck.source.patience import TemporaryError
+from fpcheck.source.redirects import is_plain
 
 TOKEN = re.compile(r"[!-~]+")
 
@@ -83,7 +84,7 @@ def _checked_endpoint(text: str) -> str:
         url = URL(text)
     except InvalidURL:
         url = URL()
-    if url.scheme not in {"https", "http"} or not url.host or url.userinfo or url.query:
+    if url.scheme not in {"https", "http"} or not is_plain(url) or url.query:
         raise UsageError(
             "the Hub's endpoint: expected https://host[/path]", hint="check HF_ENDPOINT"
         )

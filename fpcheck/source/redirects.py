@@ -6,6 +6,7 @@ differently the second time is not caught; nor is a name that only a proxy can l
 
 from __future__ import annotations
 
+import re
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from httpx2 import URL
 
 MAX_HOPS = 5
+HOST = re.compile(rb"[A-Za-z0-9._:-]+")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def is_plain(url: URL) -> bool:
+    """Whether a URL names a host, and names no user: the client takes nearly anything for one."""
+    return bool(HOST.fullmatch(url.raw_host)) and not url.userinfo
 
 
 def same_origin(url: str, other: str) -> bool:
@@ -57,7 +64,7 @@ def _fault(target: URL, home: URL) -> str:
     """What is wrong with a target, "" for nothing; without its query, where signed links keep
     their secret."""
     shown = f"{target.scheme[:20]}://{target.host[:200]}"
-    if target.scheme not in {"https", home.scheme} or not target.host or target.userinfo:
+    if target.scheme not in {"https", home.scheme} or not is_plain(target):
         return f"{shown} is not a plain {home.scheme} link"
     if target.origin != home.origin and _is_private(target, home):
         return f"{shown} is a private address"

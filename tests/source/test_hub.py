@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import huggingface_hub
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from fpcheck.checkpoint import read_checkpoint
 from fpcheck.errors import EXIT_UNCHECKED, FormatError, SourceError, UsageError
 from fpcheck.source import read
 from fpcheck.source.hub import HubId, HubSource, parse_hub_id
+from fpcheck.source.hub_answers import network_errors
 from fpcheck.source.local import LocalSource
 from fpcheck.source.patience import Patience
 from tests.servers.hub import Fault, HubServer, git_blob
@@ -34,14 +36,25 @@ WEIGHTS = bytes(range(256)) * 64
 TOKEN = "hf_made-up-secret"
 
 
-@pytest.fixture(autouse=True)
-def own_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Tests neither see the developer's token and proxies nor leave connections behind."""
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setenv("no_proxy", "*")
+@pytest.fixture(autouse=True, scope="module")
+def own_client() -> Iterator[None]:
+    """Tests see neither the developer's token nor proxies, and leave no connection behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+        patch.setenv("NO_PROXY", "*")
+        patch.setenv("no_proxy", "*")
+        huggingface_hub.close_session()
+        yield
+        huggingface_hub.close_session()
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The environment, without its proxy exemption, for a client that reads it anew."""
     huggingface_hub.close_session()
-    yield
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.delenv("no_proxy")
+    yield monkeypatch
     huggingface_hub.close_session()
 
 
@@ -220,6 +233,9 @@ def test_an_answer_that_is_no_listing_means_that_nothing_was_checked(
 def test_a_range_is_those_bytes_of_the_file(storage: bool, start: int, stop: int) -> None:
     with a_hub(storage=storage) as hub, open_hub(hub) as source:
         assert bytes(read(source, SHARD, start, stop)) == WEIGHTS[start:stop]
+        for request in hub.seen("resolve") + hub.seen("storage"):
+            assert request.headers["range"] == f"bytes={start}-{stop - 1}"
+            assert request.headers["accept-encoding"] == "identity"
 
 
 def test_an_empty_range_asks_nothing() -> None:
@@ -410,6 +426,14 @@ def test_a_hub_that_is_not_there_is_an_error_with_a_hint() -> None:
     assert no_secret_in(error)
 
 
+def test_a_certificate_that_is_not_trusted_is_not_asked_again() -> None:
+    refusal = httpx2.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
+
+    with pytest.raises(SourceError, match="certificate") as error, network_errors("owner/name"):
+        raise refusal
+    assert "SSL_CERT_FILE" in error.value.hint
+
+
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -528,7 +552,7 @@ def test_storage_that_refuses_a_new_link_is_an_error_without_the_link() -> None:
         *("file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "data:text/plain,x"),
         *("http://169.254.169.254/latest/?Signature=x", "http://[fe80::1]/", "http://0xa9fea9fe/"),
         *("http://user:pass@127.0.0.1/", "http://[::ffff:169.254.169.254]/", "http://[bad"),
-        *("http://127.0.0.1:port/", "", "http:///x"),
+        *("http://127.0.0.1:port/", "http://a b/"),
     ],
 )
 def test_a_redirect_to_where_no_hub_leads_is_refused(location: str) -> None:
@@ -570,7 +594,7 @@ def test_a_renamed_repository_is_followed_with_the_token() -> None:
 )
 def test_an_endpoint_that_cannot_be_one_is_refused(endpoint: str) -> None:
     with pytest.raises(UsageError, match="endpoint"):
-        HubSource(REPO, endpoint=endpoint)
+        HubSource(REPO, endpoint=endpoint, patience=Waits().patience())
 
 
 def test_an_endpoint_may_end_in_a_slash() -> None:
@@ -591,12 +615,10 @@ def test_offline_mode_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyPat
 
 
 def test_requests_go_through_the_proxy_that_the_environment_names(
-    monkeypatch: pytest.MonkeyPatch,
+    network: pytest.MonkeyPatch,
 ) -> None:
     with a_hub() as proxy:
-        for name in ("NO_PROXY", "no_proxy"):
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("http_proxy", proxy.endpoint)
+        network.setenv("http_proxy", proxy.endpoint)
         with HubSource(REPO, endpoint="http://hub.invalid") as source:
             assert bytes(read(source, SHARD, 0, 4)) == WEIGHTS[:4]
 
@@ -607,11 +629,9 @@ def test_requests_go_through_the_proxy_that_the_environment_names(
     ("name", "value"), [("SSL_CERT_FILE", "/nowhere.pem"), ("all_proxy", "odd://user:pass@host")]
 )
 def test_network_settings_that_do_not_work_are_an_error(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    network: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    monkeypatch.delenv("NO_PROXY")
-    monkeypatch.delenv("no_proxy")
-    monkeypatch.setenv(name, value)
+    network.setenv(name, value)
 
     with pytest.raises(SourceError, match="network settings") as error:
         HubSource(REPO, endpoint="http://127.0.0.1:9")
@@ -625,6 +645,7 @@ def test_a_fresh_process_reads_by_environment_alone_and_writes_nothing(tmp_path:
     )
     with a_hub() as hub:
         hub.tokens["owner/name"] = TOKEN
+        hub.fail("api", Fault(headers={"X-HF-Warning": "topic; ::error::from a server"}))
         settings = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": TOKEN, "AI_AGENT": "some-agent"}
         homes = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / "hf"), "TMPDIR": str(tmp_path)}
         run = subprocess.run(

@@ -48,7 +48,7 @@ def test_a_private_endpoint_may_lead_to_its_neighbours_but_not_to_metadata() -> 
 
 @pytest.mark.parametrize(
     "location",
-    ["http://8.8.8.8/x", "file:///x", "javascript:1", "https://u:p@8.8.8.8/", "https:///x"],
+    ["http://8.8.8.8/x", "file:///x", "javascript:1", "https://u:p@8.8.8.8/"],
 )
 def test_a_weaker_scheme_or_a_login_in_the_link_is_refused(location: str) -> None:
     with pytest.raises(SourceError, match="not a plain https link"):

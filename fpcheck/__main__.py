@@ -1,0 +1,7 @@
+"""`python -m fpcheck`: the command line."""
+
+import sys
+
+from fpcheck.cli import main
+
+sys.exit(main())
