@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fpcheck.attention import find_attention
 from fpcheck.checkpoint import Checkpoint, read_checkpoint
-from fpcheck.comparison import Match, match
+from fpcheck.comparison import Match, ProfileIndex, match
 from fpcheck.comparison.profile import incomparable
 from fpcheck.errors import EXIT_OBJECTION, EXIT_OK, EXIT_UNCHECKED
 from fpcheck.policy import Policy
@@ -78,9 +78,10 @@ def check(
     progress: Progress | None = None,
 ) -> Check:
     """The whole check of one checkpoint against a library under a policy."""
+    index = ProfileIndex(library)
     signature, checkpoint = fingerprint(source, progress=progress)
     facts = Facts(
-        matches=_matches(signature, library),
+        matches=_matches(signature, index),
         unmeasured=(*signature.unmeasured, *filter(None, map(incomparable, signature.towers))),
         declared=frozenset(policy.declared) | frozenset(checkpoint.declared_bases),
         library=library,
@@ -90,9 +91,9 @@ def check(
     return Check(signature, bases, facts.matches, verdict, policy, library, folders)
 
 
-def _matches(signature: Signature, library: Library) -> tuple[Match, ...] | None:
+def _matches(signature: Signature, index: ProfileIndex) -> tuple[Match, ...] | None:
     """The matches; None when no tower has a curve and nothing is identical either."""
-    found = match(signature, library)
+    found = match(signature, index)
     comparable = any(not incomparable(t) for t in signature.towers if not t.cross)
     return found if comparable or any(m.identical for m in found) else None
 

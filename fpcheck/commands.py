@@ -15,7 +15,7 @@ from fpcheck import __version__, reference, references
 from fpcheck.check import Check, Progress
 from fpcheck.check import check as run_check
 from fpcheck.check import fingerprint as take_signature
-from fpcheck.comparison import match
+from fpcheck.comparison import ProfileIndex, match
 from fpcheck.delivery import action
 from fpcheck.delivery.files import workspace_owner, write_files
 from fpcheck.delivery.github import deliver
@@ -75,7 +75,7 @@ def compare(arguments: Namespace) -> int:
     for signature in (one, other):
         _require_measured(signature)
     stand_in = Reference("the/other", None, (), Obtained(How.COMPUTED, "compare"), other)
-    found = match(one, Library((stand_in,), ""))
+    found = match(one, ProfileIndex(Library((stand_in,), "")))
     form = document.comparison if arguments.format == "json" else terminal.comparison
     print(form(one, other, found[0] if found else None), end="")
     return EXIT_OK

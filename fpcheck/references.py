@@ -52,13 +52,20 @@ class Library:
 
     @cached_property
     def _families(self) -> Mapping[str, str]:
-        family: dict[str, str] = {}
-        for identity, parents in sorted(self._parents.items()):
-            members = {family.get(i, i) for i in (identity, *parents)}
-            head = min(members)
-            family |= dict.fromkeys((identity, *parents), head)
-            family |= {i: head for i, name in family.items() if name in members}
-        return family
+        """Each id's family, named after its first id: the connected parts of the lineage."""
+        leader: dict[str, str] = {}
+
+        def lead(identity: str) -> str:
+            while leader.setdefault(identity, identity) != identity:
+                leader[identity] = leader[leader[identity]]
+                identity = leader[identity]
+            return identity
+
+        for identity, parents in self._parents.items():
+            for parent in parents:
+                first, second = sorted((lead(identity), lead(parent)))
+                leader[second] = first
+        return {identity: lead(identity) for identity in [*leader]}
 
 
 def builtin_folder() -> Path:

@@ -7,8 +7,6 @@ references of one family are one observation, its highest, because they are not 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,13 +41,13 @@ class Background:
         return self.reaching == 0
 
 
-def background(best: Sequence[float], value: float) -> Background:
+def background(best: NDArray[np.float64], value: float) -> Background:
     """The background of `value` among `best`, the highest score of each unrelated family."""
-    if not best:
+    if not best.size:
         return Background(0, math.nan, math.nan, 0)
     # "not <", so that an undefined value is reached by all, never by none.
-    reaching = sum(not (score < value) for score in best)
-    return Background(len(best), statistics.median(best), max(best), reaching)
+    reaching = int(np.count_nonzero(~(best < value)))
+    return Background(best.size, float(np.median(best)), float(best.max()), reaching)
 
 
 def like_depth(depth: int, others: NDArray[np.intp]) -> NDArray[np.bool_]:

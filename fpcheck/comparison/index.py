@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,7 @@ from fpcheck.signature import TowerProfile
 
 Rows = NDArray[np.intp]
 RAW, DETRENDED = 0, 1  # places on the first axis of a table of correlations
+PLACE = {role: place for place, role in enumerate(ROLES)}
 
 
 @dataclass(frozen=True)
@@ -38,35 +42,48 @@ class Scores:
     _tower: Rows
     _row: Rows
     _tables: tuple[Array, ...]
+    _depths: tuple[int, ...]
     _towers: tuple[TowerProfile, ...]
     _curves: tuple[dict[Role, Array], ...]
     _index: ProfileIndex
 
+    @cached_property
+    def _pairs(self) -> list[Any]:
+        """By tower, row and role: the two statistics as plain numbers, quick to pick from."""
+        return [table.transpose(2, 1, 0).tolist() for table in self._tables]
+
     def score(self, place: int) -> ProfileScore | None:
         """The score against one reference in full; None where nothing compares."""
         raw, detrended = self.values[:, place].tolist()
-        if np.isnan(raw):
+        if math.isnan(raw):
             return None
         which, row = int(self._tower[place]), int(self._row[place])
-        tower, own = self._towers[which], self._curves[which]
-        roles = [role for role in self._index.roles(tower, row) if role in own]
-        pairs = self._tables[which][:, :, row].T.tolist()
-        depths = (_depth(own), int(self._index.depths[row]))
+        pairs = self._pairs[which][row]
+        depths = (self._depths[which], self._index.row_depths[row])
         return ProfileScore(
             raw=raw,
             detrended=detrended,
-            roles={role: Pearson(*pairs[ROLES.index(role)]) for role in roles},
+            roles={
+                role: Pearson(*pairs[PLACE[role]])
+                for role in self._index.roles(self._towers[which], row)
+                if role in self._curves[which]
+            },
             layers=min(depths),
             depths=depths,
-            tower=tower.name,
+            tower=self._towers[which].name,
             reference_tower=self._index.towers[row].name,
         )
 
 
 class ProfileIndex:
-    """The curves of every reference tower, by role and depth. One row is one tower."""
+    """The curves of every reference tower, by depth. One row is one tower.
+
+    `reference_depths` are the depths of each reference's deepest tower, and `families` number
+    each reference's family.
+    """
 
     def __init__(self, library: Library) -> None:
+        self.library = library
         found = [(p, t) for p, r in enumerate(library.references) for t in r.signature.towers]
         self.towers = [tower for _, tower in found]
         self._size = len(library.references)
@@ -74,16 +91,12 @@ class ProfileIndex:
         self._cross = np.array([tower.cross for tower in self.towers], dtype=bool)
         self._fused = np.array([is_fused(tower) for tower in self.towers], dtype=bool)
         self._curves = [curves(tower) for tower in self.towers]
-        self.depths = np.array([_depth(each) for each in self._curves], dtype=np.intp)
+        self.row_depths = [_depth(each) for each in self._curves]
+        self.reference_depths = np.zeros(self._size, dtype=np.intp)
+        np.maximum.at(self.reference_depths, self._places, self.row_depths)
         self._stacks = self._stacked()
-        self._units: dict[tuple[Role, int, int, bool], Array] = {}
-
-    @property
-    def reference_depths(self) -> Rows:
-        """The depth of each reference's deepest tower."""
-        deepest = np.zeros(self._size, dtype=np.intp)
-        np.maximum.at(deepest, self._places, self.depths)
-        return deepest
+        self.families = self._numbered_families()
+        self._units: dict[tuple[int, int, int], Array] = {}
 
     def roles(self, tower: TowerProfile, row: int) -> list[Role]:
         """The roles in which a tower and the tower of a row are compared."""
@@ -101,7 +114,8 @@ class ProfileIndex:
             best = self._best_rows(means[RAW], values[RAW])
             places = self._places[best]
             values[:, places], which[places], rows[places] = means[:, best], number, best
-        return Scores(values, which, rows, tables, tuple(towers), own, self)
+        depths = tuple(map(_depth, own))
+        return Scores(values, which, rows, tables, depths, tuple(towers), own, self)
 
     def _best_rows(self, raw: Array, so_far: Array) -> Rows:
         """Each reference's best row, where that is better than what it has so far."""
@@ -112,43 +126,51 @@ class ProfileIndex:
         found = best[best >= 0]
         return found[~(raw[found] <= so_far[self._places[found]])]
 
-    def _stacked(self) -> dict[tuple[Role, int], tuple[Rows, Array]]:
-        stacks: dict[tuple[Role, int], list[int]] = defaultdict(list)
-        for row, each in enumerate(self._curves):
-            for role, curve in each.items():
-                stacks[role, curve.size].append(row)
+    def _numbered_families(self) -> Rows:
+        """Each reference's family as a number from 0."""
+        names = [self.library.family(reference.id) for reference in self.library.references]
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        return np.array([numbers[name] for name in names], dtype=np.intp)
+
+    def _stacked(self) -> dict[int, tuple[Rows, Array]]:
+        """By depth: the rows, and their curves as (rows × roles × depth), NaN for what lacks."""
+        members: dict[int, list[int]] = defaultdict(list)
+        for row, own in enumerate(self._curves):
+            for depth in {curve.size for curve in own.values()}:
+                members[depth].append(row)
         return {
-            (role, depth): (np.array(rows), np.stack([self._curves[row][role] for row in rows]))
-            for (role, depth), rows in stacks.items()
+            depth: (np.array(rows), np.stack([_block(self._curves[row], depth) for row in rows]))
+            for depth, rows in members.items()
         }
 
     def _table(self, own: Mapping[Role, Array]) -> Array:
         """Every correlation: (2 statistics × roles × rows), NaN where undefined."""
         table = np.full((2, len(ROLES), len(self.towers)), np.nan)
-        for (role, depth), (rows, _) in self._stacks.items():
-            if role not in own:
-                continue
-            length = max(depth, own[role].size)
-            curve = stretched(own[role], length)
-            for place, detrend in ((RAW, False), (DETRENDED, True)):
-                others = self._unit(role, depth, length, detrend)
-                product = others @ unit(curve, detrend=detrend)
-                table[place, ROLES.index(role), rows] = np.clip(product, -1, 1)
+        for size in {curve.size for curve in own.values()}:
+            block = _block(own, size)
+            for depth, (rows, _) in self._stacks.items():
+                length = max(depth, size)
+                for statistic in (RAW, DETRENDED):
+                    mine = unit(stretched(block, length), detrend=statistic == DETRENDED)
+                    theirs = self._unit(depth, length, statistic)
+                    found = np.einsum("krd,rd->rk", theirs, mine)
+                    known = ~np.isnan(found)
+                    both = np.where(known, found.clip(-1, 1), table[statistic][:, rows])
+                    table[statistic][:, rows] = both
         return table
 
-    def _unit(self, role: Role, depth: int, length: int, detrend: bool) -> Array:
-        key = (role, depth, length, detrend)
+    def _unit(self, depth: int, length: int, statistic: int) -> Array:
+        key = (depth, length, statistic)
         if key not in self._units:
-            self._units[key] = unit(
-                stretched(self._stacks[role, depth][1], length), detrend=detrend
-            )
+            others = stretched(self._stacks[depth][1], length)
+            self._units[key] = unit(others, detrend=statistic == DETRENDED)
         return self._units[key]
 
     def _means(self, table: Array, tower: TowerProfile) -> Array:
         """The mean over the roles both have: (2 × rows), NaN where there is none."""
         fused = self._fused | is_fused(tower)
         split, pool = (
-            _nanmean(table[:, [ROLES.index(role) for role in roles]]) for roles in (SPLIT, POOLED)
+            _nanmean(table[:, [PLACE[role] for role in roles]]) for roles in (SPLIT, POOLED)
         )
         means = np.where(fused, pool, split)
         means[:, self._cross != tower.cross] = np.nan
@@ -162,6 +184,15 @@ def _nanmean(table: Array) -> Array:
     total = np.where(known, table, 0).sum(axis=1)
     mean: Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     return mean
+
+
+def _block(own: Mapping[Role, Array], depth: int) -> Array:
+    """The curves of one depth: (roles × depth), NaN where there is none."""
+    block = np.full((len(ROLES), depth), np.nan)
+    for place, role in enumerate(ROLES):
+        if role in own and own[role].size == depth:
+            block[place] = own[role]
+    return block
 
 
 def _depth(own: Mapping[Role, Array]) -> int:

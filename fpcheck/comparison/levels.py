@@ -15,4 +15,7 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the weakest level, higher for stronger ones."""
-        return list(Level).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}

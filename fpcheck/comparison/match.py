@@ -14,11 +14,9 @@ from fpcheck.comparison.index import DETRENDED, RAW, ProfileIndex, Scores
 from fpcheck.comparison.levels import Level
 from fpcheck.comparison.profile import ProfileScore
 from fpcheck.reference import Reference
-from fpcheck.references import Library
 from fpcheck.signature import Signature
 
 RESEMBLES = 0.85  # raw; unrelated decoders reach 0.87 at their 95th percentile
-Families = NDArray[np.object_]
 SHOWN = 10  # matches that get a background: each costs one pass over the library
 
 
@@ -48,18 +46,14 @@ class Match:
     backgrounds: Backgrounds | None = None
 
 
-def match(signature: Signature, library: Library) -> tuple[Match, ...]:
+def match(signature: Signature, index: ProfileIndex) -> tuple[Match, ...]:
     """Every comparable reference, the strongest level and the highest profile first."""
-    index = ProfileIndex(library)
+    library = index.library
     scores = index.scores(signature.towers)
     places = {reference.path: place for place, reference in enumerate(library.references)}
     found = [_match(signature, r, scores.score(p)) for p, r in enumerate(library.references)]
     ordered = sorted((m for m in found if m.profile or m.identical), key=_order)
-    families = np.array([library.family(r.id) for r in library.references], dtype=object)
-    shown = [
-        _with_background(m, places[m.reference.path], scores, index, families)
-        for m in ordered[:SHOWN]
-    ]
+    shown = [_with_background(m, places[m.reference.path], scores, index) for m in ordered[:SHOWN]]
     return (*shown, *ordered[SHOWN:])
 
 
@@ -75,25 +69,25 @@ def _match(signature: Signature, reference: Reference, score: ProfileScore | Non
     return Match(reference, Level.RESEMBLES if alike else Level.NONE, score)
 
 
-def _with_background(
-    match: Match, place: int, scores: Scores, index: ProfileIndex, families: Families
-) -> Match:
+def _with_background(match: Match, place: int, scores: Scores, index: ProfileIndex) -> Match:
     if match.profile is None:
         return match
-    strangers = families != families[place]
+    strangers = index.families != index.families[place]
     strangers &= like_depth(match.profile.depths[1], index.reference_depths)
     theirs = index.scores(match.reference.signature.towers)
     value = {RAW: match.profile.raw, DETRENDED: match.profile.detrended}
     four = (
-        background(_best(source.values[statistic], families, strangers), value[statistic])
+        background(best_of_families(source.values[statistic], strangers, index), value[statistic])
         for source in (scores, theirs)
         for statistic in (RAW, DETRENDED)
     )
     return replace(match, backgrounds=Backgrounds(*four))
 
 
-def _best(values: Array, families: Families, strangers: NDArray[np.bool_]) -> list[float]:
-    """The highest score of each family of strangers."""
-    known = strangers & ~np.isnan(values)
-    order = np.argsort(values[known])
-    return list(dict(zip(families[known][order], values[known][order], strict=True)).values())
+def best_of_families(values: Array, which: NDArray[np.bool_], index: ProfileIndex) -> Array:
+    """The highest score of each family that has one among the references `which`."""
+    known = which & ~np.isnan(values)
+    best = np.full(len(values), -np.inf)
+    np.maximum.at(best, index.families[known], values[known])
+    found: Array = best[np.isfinite(best)]
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,10 +48,10 @@ def curves(tower: TowerProfile) -> dict[Role, Array]:
 
     A role of fewer than MIN_LAYERS layers is left out.
     """
-    found = {role: _curve(tower.roles.get(role, ())) for role in ROLES}
+    found = {role: _curve(tower.roles[role]) for role in ROLES if role in tower.roles}
     if all(role in tower.roles for role in SPLIT[:3]):
         layers = zip(*(tower.roles[role] for role in SPLIT[:3]), strict=True)
-        found[Role.QKV] = _curve([pooled(parts) for parts in layers])
+        found[Role.QKV] = _pooled([layer for layer in layers if None not in layer])
     return {role: curve for role, curve in found.items() if curve.size >= MIN_LAYERS}
 
 
@@ -60,15 +59,16 @@ def _curve(moments: Sequence[Moments | None]) -> Array:
     return np.array([m.std for m in moments if m is not None], dtype=np.float64)
 
 
-def pooled(parts: Sequence[Moments | None]) -> Moments | None:
-    """The moments of several roles taken as one tensor; an unpublished mean counts as zero."""
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts):
-        return None
-    count = sum(m.count for m in known)
-    mean = sum(m.count * (m.mean or 0) for m in known) / count
-    square = sum(m.count * (m.std**2 + ((m.mean or 0) - mean) ** 2) for m in known) / count
-    return Moments(count, mean, math.sqrt(square))
+def _pooled(layers: Sequence[Sequence[Moments | None]]) -> Array:
+    """The standard deviation of several roles as one tensor; an unpublished mean counts as 0."""
+    parts = [[(m.count, m.mean or 0.0, m.std) for m in layer if m] for layer in layers]
+    if not parts:
+        return np.empty(0)
+    count, mean, std = np.moveaxis(np.array(parts, dtype=np.float64), 2, 0)
+    share = count / count.sum(axis=1, keepdims=True)
+    centre = (share * mean).sum(axis=1, keepdims=True)
+    pooled: Array = np.sqrt((share * (std**2 + (mean - centre) ** 2)).sum(axis=1))
+    return pooled
 
 
 def is_fused(tower: TowerProfile) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpcheck.check import Check
-from fpcheck.comparison import Match
+from fpcheck.comparison import Match, ProfileIndex
 from fpcheck.report import known_rates, numbers, view
 from fpcheck.report.chart import panels
 from fpcheck.report.mermaid import charts
@@ -94,4 +94,4 @@ def _library_rate(check: Check, threshold: float | None) -> str:
 
     if threshold is None:
         return ""
-    return known_rates.library_rate(false_alarms(check.library, threshold))
+    return known_rates.library_rate(false_alarms(ProfileIndex(check.library), threshold))

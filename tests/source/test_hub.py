@@ -383,6 +383,7 @@ def test_the_listing_is_asked_for_again_too(fault: Fault) -> None:
         ({"Retry-After": "86400"}, [300] * 4),
         ({"RateLimit": '"api";r=0;t=55'}, [55] * 4),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, [1, 2, 4, 8]),
+        ({"Retry-After": "²"}, [1, 2, 4, 8]),
         ({}, [1, 2, 4, 8]),
     ],
 )
@@ -533,8 +534,10 @@ def test_a_signed_link_is_used_until_it_expires_and_then_asked_for_once() -> Non
         assert len(hub.seen("resolve")) == 1
 
         hub.expire_links()
+        hub.fail("resolve", Fault(status=500))
         assert bytes(read(source, SHARD, 40, 48)) == WEIGHTS[40:48]
-        assert len(hub.seen("resolve")) == 2
+        assert len(hub.seen("resolve")) == 3
+        assert len(hub.seen("storage")) == 5 + 1 + 1  # the old link was tried no second time
 
 
 def test_storage_that_refuses_a_new_link_is_an_error_without_the_link() -> None:
@@ -580,7 +583,8 @@ def test_a_renamed_repository_is_followed_with_the_token() -> None:
         hub.tokens["owner/new"] = TOKEN
         api, file = "/api/models/owner/new?blobs=True", f"/owner/new/resolve/{commit}/{SHARD}"
         hub.fail("api", Fault(status=307, headers={"Location": api}))
-        hub.fail("resolve", Fault(status=307, headers={"Location": file, "X-Repo-Commit": commit}))
+        moved = {"Location": file, "X-Repo-Commit": commit, "ETag": '"of the redirect"'}
+        hub.fail("resolve", Fault(status=307, headers=moved))
 
         with open_hub(hub, token=TOKEN) as source:
             assert bytes(read(source, SHARD, 7, 9)) == WEIGHTS[7:9]

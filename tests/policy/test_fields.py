@@ -1,0 +1,90 @@
+"""The table of fields is complete, and the published schema is made from it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from fpcheck.comparison.levels import Level
+from fpcheck.policy import Unmeasured
+from fpcheck.policy.fields import FIELDS, ROOT, children
+from fpcheck.policy.kinds import Field, Kind, Null
+from fpcheck.policy.schema import SCHEMA_FILE, schema, schema_text, write_schema
+
+REPOSITORY = Path(__file__).parents[2]
+IDS = [field.path or "(the file)" for field in FIELDS]
+UNORDERED = {"version", "checkpoint"}  # none of their values is tighter than another
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=IDS)
+def test_every_field_says_what_it_means_and_how_to_write_it(field: Field) -> None:
+    assert field.meaning.endswith(".")
+    assert field.way_out
+    assert field.key in field.way_out
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=IDS)
+def test_every_field_stands_in_a_block(field: Field) -> None:
+    blocks = {f.path for f in FIELDS if f.kind is Kind.BLOCK}
+
+    assert field.parent in blocks
+    assert bool(children(field)) == (field.kind is Kind.BLOCK)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=IDS)
+def test_every_field_says_which_way_it_tightens(field: Field) -> None:
+    ordered = field.kind is not Kind.BLOCK and field.path not in UNORDERED
+
+    assert (field.tighter is not None) == ordered
+    assert field.null is not Null.UNSAID or not ordered
+
+
+def test_no_path_stands_twice() -> None:
+    assert len({field.path for field in FIELDS}) == len(FIELDS)
+
+
+def test_every_level_but_none_can_be_objected_to() -> None:
+    by_path = {field.path: field for field in FIELDS}
+
+    assert set(by_path["thresholds.fail.level"].choices) == set(Level) - {Level.NONE}
+    assert set(by_path["thresholds.warn.level"].choices) == set(Level) - {Level.NONE}
+    assert by_path["unmeasured"].choices == tuple(Unmeasured)
+
+
+def test_levels_stand_tightest_first() -> None:
+    choices = next(f.choices for f in FIELDS if f.path == "thresholds.fail.level")
+
+    assert [Level(c).rank for c in choices] == sorted(Level(c).rank for c in choices)
+
+
+def test_version_comes_first_so_that_a_newer_file_is_refused_for_its_version() -> None:
+    assert children(ROOT)[0].key == "version"
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(schema())
+
+
+def test_the_published_schema_is_up_to_date() -> None:
+    published = (REPOSITORY / SCHEMA_FILE).read_text(encoding="utf-8")
+
+    assert published == schema_text(), "run python -m fpcheck.policy.schema"
+
+
+def test_the_module_writes_the_schema(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    environment = {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "fpcheck.policy.schema"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+
+    assert (tmp_path / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
+
+
+def test_a_schema_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    write_schema(tmp_path / "policy.json")
+
+    assert (tmp_path / "policy.json").read_text(encoding="utf-8") == schema_text()
