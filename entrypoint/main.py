@@ -61,12 +61,14 @@ INPUTS: Mapping[str, Callable[[str, Environment], Call]] = {
     "checkpoint": _checkpoint,
 }
 
+DEFAULTS = {"output": "fpcheck-report"}  # on the command line, no folder means no files
+
 
 def translate(env: Environment) -> Call:
     """The arguments and variables that the inputs mean. An empty input is one not given."""
     arguments, variables = ["check", "--deliver=github"], dict[str, str]()
     for name, meaning in INPUTS.items():
-        value = env.get(variable(name), "").strip()
+        value = env.get(variable(name), "").strip() or DEFAULTS.get(name, "")
         if value:
             more, settings = meaning(value, env)
             arguments += more

@@ -19,7 +19,9 @@ def framed(header: bytes, data: bytes = b"") -> bytes:
     return struct.pack("<Q", len(header)) + header + data
 
 
-def safetensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
+def safetensors(
+    tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> bytes:
     """A well-formed safetensors file of numpy arrays."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     data = b""
@@ -50,7 +52,9 @@ def llama(
     return tensors
 
 
-def write(folder: Path, tensors: Mapping[str, np.ndarray], config: Mapping[str, Any] | None = None) -> Path:
+def write(
+    folder: Path, tensors: Mapping[str, np.ndarray], config: Mapping[str, Any] | None = None
+) -> Path:
     """A checkpoint's folder with model.safetensors and config.json."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_bytes(safetensors(tensors))

@@ -102,7 +102,9 @@ def deep(folder: Path) -> None:
 
 
 def many_tensors(folder: Path) -> None:
-    entries = {f"t{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(250_001)}
+    entries = {
+        f"t{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(250_001)
+    }
     header(entries, b"")(folder)
 
 

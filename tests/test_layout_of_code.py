@@ -67,7 +67,9 @@ def test_a_module_imports_only_what_stands_to_its_left(path: Path) -> None:
 
 
 def test_every_stage_is_in_the_order() -> None:
-    found = {p.stem if p.is_file() else p.name for p in PACKAGE.iterdir() if p.suffix in {"", ".py"}}
+    found = {
+        p.stem if p.is_file() else p.name for p in PACKAGE.iterdir() if p.suffix in {"", ".py"}
+    }
 
     assert found - {"__init__", "__pycache__", "_library", "py.typed"} == set(ORDER)
 

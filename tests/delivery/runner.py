@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 COMMANDS = frozenset(
@@ -47,7 +48,7 @@ def outputs(text: str) -> dict[str, str]:
     return values
 
 
-def _until(delimiter: str, lines):  # type: ignore[no-untyped-def]
+def _until(delimiter: str, lines: Iterator[str]) -> Iterator[str]:
     for line in lines:
         if line == delimiter:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fpcheck.delivery.github_comment import CommentResult, post_comment
 from fpcheck.delivery.github_event import GitHub
 from tests.servers.github import TOKEN, GitHubServer
 
@@ -33,7 +34,17 @@ def pull_request(head: str | None = "acme/models", number: object = 7) -> dict[s
     }
 
 
-def step(server: GitHubServer, **changes) -> GitHub:
+def step(server: GitHubServer, **changes: Any) -> GitHub:
     known = {"repository": "acme/models", "event_name": "pull_request", "event": pull_request()}
     urls = {"api_url": server.url + server.rest, "graphql_url": server.url + server.graphql}
     return GitHub(**(known | urls | {"token": TOKEN} | changes))
+
+
+def post(server: GitHubServer, body: str = "# Report", **changes: Any) -> CommentResult:
+    key = changes.pop("key", "")
+    time = changes.pop("time", Time())
+    result = post_comment(
+        step(server, **changes), body, key=key, sleep=time.sleep, clock=time.clock
+    )
+    assert TOKEN not in repr(result)
+    return result

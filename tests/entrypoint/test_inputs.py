@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 START = ["check", "--deliver=github"]
+FOLDER = "--output=fpcheck-report"  # when the input says nothing
 RUNNER = {
     "GITHUB_WORKSPACE": "/github/workspace",
     "GITHUB_REPOSITORY": "acme/models",
@@ -60,17 +61,17 @@ def test_variables_are_named_as_the_runner_names_them():
 @pytest.mark.parametrize(
     ("given", "arguments"),
     [
-        ({}, []),
-        ({"checkpoint": "out"}, ["--", "out"]),
-        ({"checkpoint": "--version"}, ["--", "--version"]),
-        ({"checkpoint": "  "}, []),
-        ({"config": "policy.yml"}, ["--config=policy.yml"]),
-        ({"library": "ours\n\n  theirs \n"}, ["--library=ours", "--library=theirs"]),
-        ({"library": "-x; rm $HOME"}, ["--library=-x; rm $HOME"]),
+        ({}, [FOLDER]),
+        ({"checkpoint": "out"}, [FOLDER, "--", "out"]),
+        ({"checkpoint": "--version"}, [FOLDER, "--", "--version"]),
+        ({"checkpoint": "  "}, [FOLDER]),
+        ({"config": "policy.yml"}, ["--config=policy.yml", FOLDER]),
+        ({"library": "ours\n\n  theirs \n"}, ["--library=ours", "--library=theirs", FOLDER]),
+        ({"library": "-x; rm $HOME"}, ["--library=-x; rm $HOME", FOLDER]),
         ({"output": "reports"}, ["--output=reports"]),
-        ({"comment": "true"}, []),
-        ({"comment": "false"}, ["--no-comment"]),
-        ({"checkpoint": "out", "comment": "false"}, ["--no-comment", "--", "out"]),
+        ({"comment": "true"}, [FOLDER]),
+        ({"comment": "false"}, [FOLDER, "--no-comment"]),
+        ({"checkpoint": "out", "comment": "false"}, [FOLDER, "--no-comment", "--", "out"]),
     ],
 )
 def test_inputs_become_arguments(given, arguments):
@@ -86,7 +87,7 @@ def test_inputs_become_arguments(given, arguments):
     ],
 )
 def test_secrets_and_certificates_become_variables_and_never_arguments(given, variables):
-    assert translate(inputs(**given)) == (START, variables)
+    assert translate(inputs(**given)) == ([*START, FOLDER], variables)
 
 
 @pytest.mark.parametrize("value", ["yes", "True", "1", "FALSE"])
@@ -111,7 +112,7 @@ def test_paths_of_the_host_are_translated(given, seen):
         RUNNER | inputs(checkpoint=given, library=f"x\n{given}", ca_bundle=given)
     )
 
-    assert arguments[2:] == ["--library=x", f"--library={seen}", "--", seen]
+    assert arguments[2:] == ["--library=x", f"--library={seen}", FOLDER, "--", seen]
     assert set(variables.values()) == {seen}
 
 
@@ -128,7 +129,7 @@ def test_inputs_leave_the_environment():
 
     arguments = adopt(env)
 
-    assert arguments == [*START, "--", "out"]
+    assert arguments == [*START, FOLDER, "--", "out"]
     assert env == {"PATH": "/bin", "HF_TOKEN": "hf_x"}
 
 

@@ -74,7 +74,7 @@ def test_nothing_in_the_checkout_is_imported(tmp_path: Path, checkout: Path):
 
     assert (done.returncode, done.stderr) == (7, "")
     told: dict[str, Any] = json.loads(done.stdout)
-    assert told["argv"] == ["check", "--deliver=github", "--", "out"]
+    assert told["argv"] == ["check", "--deliver=github", "--output=fpcheck-report", "--", "out"]
     assert told["cwd"] == str(checkout)
     assert not [path for path in told["path"] if path.startswith(str(checkout)) or not path]
     assert told["files"][0] == str(tmp_path / "app" / "fpcheck" / "__init__.py")

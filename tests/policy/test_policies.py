@@ -229,6 +229,11 @@ def test_a_linked_github_folder_is_refused(tmp_path: Path) -> None:
         find_policy(tmp_path / "folder")
 
 
+def test_a_folder_that_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be looked at"):
+        find_policy(tmp_path / ("a" * 5000))
+
+
 def test_a_loaded_policy_names_the_path_as_given(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     Path("p.yml").write_text("version: 1")
@@ -255,7 +260,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
 
 def test_a_path_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
     for path in ("a\0b", "a" * 5000):
-        with pytest.raises(UsageError, match="no such file|cannot be read"):
+        with pytest.raises(UsageError, match=r"no such file|cannot be read"):
             load_policy(path)
 
 
@@ -276,8 +281,10 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_yaml_is_not_imported_before_a_file_is_read() -> None:
-    code = "import sys, fpcheck.policy.load as load; load.default_policy(); print('yaml' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = "import sys; from fpcheck.policy.load import default_policy; default_policy()"
+    command = [sys.executable, "-c", f"{code}; print('yaml' in sys.modules)"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
 
     assert done.stdout == "False\n"
 

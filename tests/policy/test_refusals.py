@@ -58,6 +58,7 @@ BAD: dict[str, tuple[str | bytes, int, int, str]] = {
     "a tag for text": ("version: ! 1\n", 1, 10, "tags are not read"),
     "a tag on a key": ("!!str version: 1\n", 1, 1, "tags are not read"),
     "a merge key": (f"{V}<<: {{declared: []}}\n", 2, 1, "merge keys are not read"),
+    "a merge key in quotes": (f"{V}'<<': 1\n", 2, 1, "unknown key '<<'"),
     "two documents": (f"{V}---\n{V}", 2, 1, "a second document begins here"),
     "YAML 1.1": (f"%YAML 1.1\n---\n{V}", 1, 1, "directives are not read"),
     "a tag directive": (f"%TAG !e! x\n---\n{V}", 1, 1, "directives are not read"),
@@ -244,5 +245,5 @@ def test_what_only_the_loader_refuses_is_what_json_cannot_tell() -> None:
 
 
 def test_a_file_beyond_256_kib_is_refused_unread() -> None:
-    with pytest.raises(UsageError, match="fpcheck.yml: larger than 256 KiB"):
+    with pytest.raises(UsageError, match=r"fpcheck\.yml: larger than 256 KiB"):
         parse_policy(b"#" * (256 * 1024 + 1), "fpcheck.yml")

@@ -1,0 +1,218 @@
+"""What the rules object to, what they let pass, and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from fpcheck.comparison import Level, Match
+from fpcheck.comparison.profile import ProfileScore
+from fpcheck.policy import Policy, ProfileThreshold, Threshold, Unmeasured
+from fpcheck.policy.load import default_policy
+from fpcheck.reference import Reference
+from fpcheck.verdict import RULE_KINDS, Facts, Finding, Outcome, Verdict, judge
+from tests.signatures import a_library, a_reference, a_tower, random_curves
+
+TOWER = a_tower(random_curves(1))
+
+
+def a_match(
+    identity: str = "a/b",
+    *,
+    raw: float = 0.99,
+    detrended: float = 0.95,
+    layers: int = 12,
+    identical: bool = False,
+    digits: int | None = None,
+    complete: bool = True,
+) -> Match:
+    reference = a_reference(identity, TOWER, digits=digits, complete=complete)
+    profile = ProfileScore(raw, detrended, {}, layers, (layers, layers), "model.layers", "x")
+    if identical:
+        return Match(reference, Level.IDENTICAL, profile, "the same weights")
+    return Match(reference, Level.RESEMBLES if raw >= 0.85 else Level.NONE, profile)
+
+
+def judged(
+    *matches: Match,
+    policy: Policy | None = None,
+    declared: tuple[str, ...] = (),
+    lineage: tuple[Reference, ...] = (),
+    unmeasured: tuple[str, ...] = (),
+) -> Verdict:
+    facts = Facts(matches, unmeasured, frozenset(declared), a_library(*lineage))
+    return judge(policy or default_policy(), facts)
+
+
+def a_policy(fail: Threshold | None = None, warn: Threshold | None = None) -> Policy:
+    off = Threshold(None, None)
+    return replace(default_policy(), fail=fail or off, warn=warn or off)
+
+
+def profile_policy(raw: float, detrended: float | None = None, layers: int = 8) -> Policy:
+    return a_policy(Threshold(None, ProfileThreshold(raw, detrended, layers)))
+
+
+def test_no_match_passes() -> None:
+    assert judged().outcome is Outcome.PASS
+    assert judged(a_match(raw=0.5)).outcome is Outcome.PASS
+
+
+def test_an_undeclared_identical_reference_fails() -> None:
+    verdict = judged(a_match(identical=True))
+
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.findings[0].rule == "level"
+    assert verdict.findings[0].reference == "a/b"
+
+
+def test_a_high_profile_fails_and_a_middling_one_warns() -> None:
+    assert judged(a_match(raw=0.95, detrended=0.80, layers=8)).outcome is Outcome.FAIL
+    assert judged(a_match(raw=0.9499)).outcome is Outcome.WARN
+    assert judged(a_match(detrended=0.7999)).outcome is Outcome.WARN
+    assert judged(a_match(raw=0.85)).outcome is Outcome.WARN
+    assert judged(a_match(raw=0.8499)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("match", "why"),
+    [
+        (a_match(layers=7), "fewer than 8 layers"),
+        (a_match(digits=3), "3 digits"),
+        (a_match(digits=6, complete=False), "layers missing"),
+    ],
+)
+def test_weak_evidence_only_warns_and_says_why(match: Match, why: str) -> None:
+    verdict = judged(match)
+
+    assert verdict.outcome is Outcome.WARN
+    assert why in verdict.findings[0].message
+
+
+def test_figures_of_six_digits_may_fail() -> None:
+    assert judged(a_match(digits=6)).outcome is Outcome.FAIL
+
+
+def test_few_layers_never_excuse_identical_weights() -> None:
+    assert judged(a_match(identical=True, layers=2)).outcome is Outcome.FAIL
+
+
+def test_an_undefined_detrended_value_never_passes() -> None:
+    assert judged(a_match(detrended=math.nan)).outcome is Outcome.FAIL
+
+
+def test_the_bare_threshold_asks_for_nothing_else() -> None:
+    assert (
+        judged(a_match(raw=0.9, detrended=-1), policy=profile_policy(0.9)).outcome is Outcome.FAIL
+    )
+    assert judged(a_match(raw=0.89), policy=profile_policy(0.9)).outcome is Outcome.PASS
+
+
+def test_a_warning_threshold_needs_its_layers() -> None:
+    policy = a_policy(warn=Threshold(None, ProfileThreshold(0.85, None, 6)))
+
+    assert judged(a_match(layers=6), policy=policy).outcome is Outcome.WARN
+    assert judged(a_match(layers=5), policy=policy).outcome is Outcome.PASS
+
+
+def test_a_level_threshold_objects_to_that_level_and_above() -> None:
+    policy = a_policy(Threshold(Level.RESEMBLES, None))
+
+    assert judged(a_match(raw=0.86), policy=policy).outcome is Outcome.FAIL
+    assert judged(a_match(identical=True), policy=policy).outcome is Outcome.FAIL
+    assert judged(a_match(raw=0.84), policy=policy).outcome is Outcome.PASS
+    assert judged(a_match(raw=0.86, layers=5), policy=policy).outcome is Outcome.WARN
+
+
+def test_a_declared_reference_is_noted_not_objected_to() -> None:
+    verdict = judged(a_match(identical=True), declared=("a/b",))
+
+    assert verdict.outcome is Outcome.PASS
+    assert [note.reference for note in verdict.notes] == ["a/b"]
+
+
+def test_recorded_ancestors_of_a_declared_id_are_allowed() -> None:
+    lineage = (
+        a_reference("c/child", TOWER, parents=("p/parent",)),
+        a_reference("p/parent", TOWER, parents=("g/grandparent",)),
+    )
+    verdict = judged(
+        a_match("g/grandparent", identical=True), declared=("c/child",), lineage=lineage
+    )
+
+    assert verdict.outcome is Outcome.PASS
+    assert "ancestor of c/child" in verdict.notes[0].message
+
+
+def test_a_sibling_is_expected_unless_its_weights_are_the_same() -> None:
+    lineage = (
+        a_reference("s/sibling", TOWER, parents=("b/base",)),
+        a_reference("o/own", TOWER, parents=("b/base",)),
+    )
+
+    def verdict(declared: str, *, identical: bool) -> Verdict:
+        match = a_match("s/sibling", identical=identical)
+        return judged(match, declared=(declared,), lineage=lineage)
+
+    for declared in ("b/base", "o/own"):
+        assert verdict(declared, identical=False).outcome is Outcome.PASS
+        assert "both descend from b/base" in verdict(declared, identical=False).notes[0].message
+        assert verdict(declared, identical=True).outcome is Outcome.FAIL
+    assert verdict("x/stranger", identical=False).outcome is Outcome.FAIL
+
+
+def test_a_descendant_of_what_is_declared_is_no_ancestor() -> None:
+    lineage = (a_reference("c/child", TOWER, parents=("b/base",)),)
+    match = a_match("c/child", identical=True)
+
+    assert judged(match, declared=("b/base",), lineage=lineage).outcome is Outcome.FAIL
+
+
+def test_one_reference_raises_one_finding_the_gravest() -> None:
+    coarse, exact = a_match(digits=3), a_match(identical=True)
+
+    verdict = judged(coarse, exact)
+
+    assert [(f.rule, f.outcome) for f in verdict.findings] == [("level", Outcome.FAIL)]
+
+
+def test_findings_come_gravest_first() -> None:
+    verdict = judged(a_match("a/warned", raw=0.9), a_match("z/failed", identical=True))
+
+    assert [f.outcome for f in verdict.findings] == [Outcome.FAIL, Outcome.WARN]
+
+
+@pytest.mark.parametrize(
+    ("unmeasured", "outcome", "unchecked"),
+    [
+        (Unmeasured.FAIL, Outcome.FAIL, True),
+        (Unmeasured.WARN, Outcome.WARN, False),
+        (Unmeasured.IGNORE, Outcome.PASS, False),
+    ],
+)
+def test_the_policy_decides_what_unmeasured_means(
+    unmeasured: Unmeasured, outcome: Outcome, unchecked: bool
+) -> None:
+    facts = Facts(None, ("no attention",), frozenset(), a_library())
+
+    verdict = judge(replace(default_policy(), unmeasured=unmeasured), facts)
+
+    assert (verdict.outcome, verdict.unchecked) == (outcome, unchecked)
+
+
+def test_what_was_measured_in_part_only_warns() -> None:
+    verdict = judged(unmeasured=("model.layers.3: q gives 8 rows, o takes 4",))
+
+    assert verdict.outcome is Outcome.WARN
+    assert "model.layers.3" in verdict.findings[0].message
+
+
+def test_every_rule_kind_can_object_and_can_accept() -> None:
+    worst = Facts((a_match(identical=True),), ("a part",), frozenset(), a_library())
+    nothing = Facts((), (), frozenset(), a_library())
+    for name, rule in RULE_KINDS.items():
+        objections: list[Finding] = list(rule(default_policy(), worst))
+        assert objections and {o.rule for o in objections} == {name}
+        assert not list(rule(default_policy(), nothing))
