@@ -130,7 +130,7 @@ def test_importing_the_figures_again_gives_the_same_bytes(
 
     builtin = json.loads((builtin_folder() / MANIFEST).read_bytes())["references"]
     again = json.loads((tmp_path / MANIFEST).read_bytes())["references"]
-    assert {item.path for item in published.values()} == set(again)
+    assert set(again) == {item.path for item in published.values()}
     assert again.items() <= builtin.items()
     for path in again:
         assert (tmp_path / path).read_bytes() == (builtin_folder() / path).read_bytes()

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from fpcheck import reference
 from fpcheck.errors import UsageError
+from fpcheck.layouts import Role
 from tests.small_library import HELD, a_folder, a_reference, put, refuse, relist
+
+VALID = reference.dump(a_reference("acme/one", "acme/base")).encode()
 
 # What stands in a reference file: place, value, and what the refusal must say.
 Q = "signature.towers.0.roles.q"
@@ -72,6 +75,27 @@ def test_a_malformed_field_is_refused_by_file_and_field(
     assert message in refusal
 
 
+def test_a_refusal_stays_short() -> None:
+    document = json.loads(VALID) | {"x" * 100_000: 1}
+
+    with pytest.raises(UsageError) as caught:
+        reference.load(json.dumps(document).encode(), "file")
+
+    assert len(str(caught.value)) < 200
+
+
+def test_statistics_written_as_whole_numbers_are_floats_like_the_others() -> None:
+    document = json.loads(VALID)
+    put(document, f"{Q}.std.0", 1)
+    put(document, f"{Q}.mean.0", 0)
+
+    (tower,) = reference.load(json.dumps(document).encode(), "file").signature.towers
+    moments = tower.roles[Role.Q][0]
+
+    assert moments is not None
+    assert (int, float, float) == (type(moments.count), type(moments.mean), type(moments.std))
+
+
 BYTES = {
     "empty": (b"", "not JSON"),
     "cut": (b'{"format": "fpcheck.ref', "not JSON"),
@@ -107,7 +131,6 @@ def test_arbitrary_bytes_make_a_reference_or_a_usage_error(content: bytes) -> No
     _load(content)
 
 
-VALID = reference.dump(a_reference("acme/one", "acme/base")).encode()
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),

@@ -174,6 +174,15 @@ def test_figures_and_a_computed_signature_of_one_model_stand_side_by_side(folder
     assert library.ancestors("acme/one") == {"acme/base", "acme/two"}
 
 
+def test_references_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    for identity in ("acme/one.b", "acme/one-b", "acme/one"):
+        add_reference(tmp_path, a_reference(identity))
+
+    ids = [r.id for r in load_library([tmp_path]).references]
+
+    assert ids == ["acme/one", "acme/one-b", "acme/one.b"]  # their paths would sort otherwise
+
+
 def test_the_order_of_adding_leaves_no_trace(folder: Path, tmp_path: Path) -> None:
     for identity in ("acme/two", "acme/one", "acme/two"):
         add_reference(tmp_path / "again", a_reference(identity))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from fpcheck import __version__
 from fpcheck.check import Check
 from fpcheck.comparison import Level, Match
+from fpcheck.policy import BUILT_IN
 from fpcheck.reference import Reference
 from fpcheck.verdict import Outcome
 
@@ -72,7 +73,7 @@ def how_obtained(reference: Reference) -> str:
 def reproduce(check: Check) -> str:
     """The command that gives this report again."""
     words = ["fpcheck", "check", str(check.signature.origin)]
-    if check.policy.source != "built-in defaults":
+    if check.policy.source != BUILT_IN:
         words += ["--config", check.policy.source]
     for folder in check.folders:
         words += ["--library", folder]
