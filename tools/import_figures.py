@@ -116,13 +116,13 @@ def _tower(fields: Fields) -> TowerProfile:
 
 
 def _moments(shapes: Fields, values: Fields, key: str, layers: int) -> tuple[Moments, ...]:
-    rows, columns = shapes.integers(key)
-    found = []
-    for std in values.numbers(key, layers):
-        if std is None or std <= 0 or rows * columns < 1:
-            raise values.fault(key, f"expected positive numbers, got {std}")
-        found.append(Moments(rows * columns, None, std))
-    return tuple(found)
+    shape = shapes.integers(key)
+    if len(shape) != 2 or 0 in shape:
+        raise shapes.fault(key, f"expected rows and columns, got {shape}")
+    stds = [std for std in values.numbers(key, layers) if std is not None and std > 0]
+    if len(stds) != layers:
+        raise values.fault(key, "expected positive numbers")
+    return tuple(Moments(shape[0] * shape[1], None, std) for std in stds)
 
 
 def main(arguments: list[str]) -> int:
