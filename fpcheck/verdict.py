@@ -26,14 +26,16 @@ class Outcome(StrEnum):
 class Finding:
     """One rule's objection to one checkpoint.
 
-    `reference` is the id it is about, "" when it is about the checkpoint itself. With `unchecked`
-    the check could not be done as the policy demands.
+    `reference` is the id it is about, "" when it is about the checkpoint itself. `message` is in
+    our own words, `detail` is untrusted text that belongs to it. With `unchecked` the check could
+    not be done as the policy demands.
     """
 
     rule: str
     outcome: Outcome
     reference: str
     message: str
+    detail: str = ""
     unchecked: bool = False
 
 
@@ -50,18 +52,20 @@ class Facts:
     declared: frozenset[str]
     library: Library
 
-    def excuse(self, match: Match) -> str:
-        """Why a match is to be expected of what is declared, in words, or ""."""
+    def excuse(self, match: Match) -> tuple[str, str] | None:
+        """Why a match is to be expected of what is declared: in words, and of which id."""
         identity = match.reference.id
         if identity in self.declared:
-            return "declared"
+            return "declared", ""
         for base in sorted(self.declared):
             if identity in self.library.ancestors(base):
-                return f"a recorded ancestor of {base}, which is declared"
+                return "a recorded ancestor of the declared", base
         shared = self.library.ancestors(identity) & self._accepted
         if shared and match.level is not Level.IDENTICAL:
-            return f"to be expected: both descend from {min(shared)}"
-        return ""
+            # The nearest: the one with most ancestors of its own.
+            nearest = min(shared, key=lambda i: (-len(self.library.ancestors(i)), i))
+            return "expected of a common ancestor", nearest
+        return None
 
     @property
     def _accepted(self) -> frozenset[str]:
@@ -92,8 +96,8 @@ def judge(policy: Policy, facts: Facts) -> Verdict:
     """Every objection, the gravest first, at most one a reference; and what is explained away."""
     raised = [finding for rule in RULE_KINDS.values() for finding in rule(policy, facts)]
     gravest = sorted(raised, key=lambda finding: -_gravity(finding.outcome))
-    kept = {finding.reference or finding.message: finding for finding in reversed(gravest)}
-    ordered = sorted(kept.values(), key=lambda f: (-_gravity(f.outcome), f.reference, f.message))
+    kept = {finding.reference or finding.detail: finding for finding in reversed(gravest)}
+    ordered = sorted(kept.values(), key=lambda f: (-_gravity(f.outcome), f.reference, f.detail))
     return Verdict(
         findings=tuple(f for f in ordered if f.outcome is not Outcome.PASS),
         notes=tuple(f for f in ordered if f.outcome is Outcome.PASS),
@@ -108,12 +112,12 @@ def unmeasured(policy: Policy, facts: Facts) -> Iterator[Finding]:
     """Nothing, or not everything, could be measured."""
     if facts.matches is None:
         outcome = _UNMEASURED[policy.unmeasured]
-        message = "; ".join(facts.unmeasured) or "no reason known"
+        reasons = "; ".join(facts.unmeasured[:MAX_REASONS])
         demanded = policy.unmeasured is Unmeasured.FAIL
-        yield Finding("unmeasured", outcome, "", f"not measured: {message}", demanded)
+        yield Finding("unmeasured", outcome, "", "not measured", reasons, demanded)
     else:
         for reason in facts.unmeasured[:MAX_REASONS]:
-            yield Finding("unmeasured", Outcome.WARN, "", f"not all was measured: {reason}")
+            yield Finding("unmeasured", Outcome.WARN, "", "not all was measured", reason)
 
 
 def level(policy: Policy, facts: Facts) -> Iterator[Finding]:
@@ -182,7 +186,7 @@ def _objection(
     identity = match.reference.id
     excuse = facts.excuse(match)
     if excuse:
-        return Finding(rule, Outcome.PASS, identity, f"{message}; {excuse}")
+        return Finding(rule, Outcome.PASS, identity, f"{message}; {excuse[0]}", excuse[1])
     if outcome is Outcome.FAIL and weakness:
         return Finding(rule, Outcome.WARN, identity, f"{message}; {weakness}")
     return Finding(rule, outcome, identity, message)

@@ -93,6 +93,8 @@ def test_whatever_is_measured_is_measured_right(folder: Path) -> None:
     for tower, layer, role, std in measurements(measured(folder)):
         if folder.name in SHARED_KEYS and role in (Role.K, Role.V):
             continue
+        if "cross" in tower and (tower, layer, role) not in truth:
+            continue  # a decoder on its own does not use the cross-attention it was saved with
         assert std == pytest.approx(truth[tower, layer, role], rel=1e-6), (tower, layer, role)
 
 

@@ -58,8 +58,7 @@ def _outputs(check: Check, paths: dict[str, str]) -> dict[str, str]:
 
 def _annotations(check: Check) -> Iterable[Annotation]:
     for finding in check.verdict.findings:
-        about = f"{finding.reference}: " if finding.reference else ""
-        yield Annotation(_LEVELS[finding.outcome], about + finding.message, title="fpcheck")
+        yield Annotation(_LEVELS[finding.outcome], view.words(finding), title="fpcheck")
 
 
 def _key(name: str) -> str:

@@ -81,7 +81,7 @@ class Api:
             )
         except requests.exceptions.SSLError:
             raise RefusedError(
-                "GitHub's certificate is not trusted: name your certificates in ca-bundle"
+                "no trusted connection to GitHub: name a certificate of your own in ca-bundle"
             ) from None
         except (requests.ConnectionError, requests.Timeout) as error:
             raise TemporaryError(f"GitHub did not answer ({type(error).__name__})") from None

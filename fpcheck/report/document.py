@@ -66,6 +66,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "outcome": finding.outcome,
         "reference": finding.reference or None,
         "message": finding.message,
+        "detail": finding.detail or None,
     }
 
 

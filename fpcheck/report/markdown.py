@@ -11,6 +11,7 @@ from fpcheck.report import known_rates, numbers, view
 from fpcheck.report.chart import panels
 from fpcheck.report.mermaid import charts
 from fpcheck.report.sinks import Markup, finalize, literal
+from fpcheck.verdict import Finding
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -68,6 +69,7 @@ def _environment() -> Environment:
         "size": numbers.size,
         "spread": numbers.spread,
         "chance": _chance,
+        "objection": _objection,
         "how": view.how_obtained,
     }
     return environment
@@ -75,9 +77,17 @@ def _environment() -> Environment:
 
 def _headline(check: Check) -> Markup:
     findings = check.verdict.findings
-    about = findings[0].reference if findings else ""
-    sentence = literal(view.reason(check)) if findings else view.reason(check)
-    return Markup(f"{literal(about)}: {sentence}" if about else f"{sentence}.")
+    if not findings:
+        return Markup(view.summary(check) + ".")
+    more = f" ({len(findings) - 1} more below)" if len(findings) > 1 else ""
+    about = f"{literal(findings[0].reference)}: " if findings[0].reference else ""
+    return Markup(f"{about}{_objection(findings[0])}{more}")
+
+
+def _objection(finding: Finding) -> Markup:
+    """A finding's message, its untrusted detail shown as itself."""
+    detail = f": {literal(finding.detail)}" if finding.detail else ""
+    return Markup(finding.message + detail)
 
 
 def _chance(match: Match) -> Markup:

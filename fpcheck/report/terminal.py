@@ -21,11 +21,11 @@ def render(check: Check, *, colour: bool = False) -> str:
     outcome = check.verdict.outcome
     lines = [f"{_paint(outcome.upper(), outcome, colour)}  {plain(check.signature.origin)}"]
     for finding in check.verdict.findings:
-        about = f"{plain(finding.reference)}: " if finding.reference else ""
         mark = _paint(f"{finding.outcome:<4}", finding.outcome, colour)
-        lines.append(f"  {mark}  {about}{plain(finding.message)}")
+        lines.append(f"  {mark}  {plain(view.words(finding))}")
     if not check.verdict.findings:
-        lines.append(f"  {plain(view.reason(check))}")
+        lines.append(f"  {view.summary(check)}.")
+    lines += [f"  note  {plain(view.words(note))}" for note in check.verdict.notes[:ROWS]]
     lines += _table(check)
     return "\n".join(lines) + "\n"
 

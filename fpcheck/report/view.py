@@ -11,7 +11,7 @@ from fpcheck.check import Check
 from fpcheck.comparison import Level, Match
 from fpcheck.policy import BUILT_IN
 from fpcheck.reference import Reference
-from fpcheck.verdict import Outcome
+from fpcheck.verdict import Finding, Outcome
 
 SHOWN = 10  # rows of the table of matches; the JSON report has all of them
 
@@ -48,17 +48,20 @@ def level(check: Check) -> str:
     return str(first.level if first else Level.NONE)
 
 
-def reason(check: Check) -> str:
-    """The verdict's one reason, without any name."""
-    findings = check.verdict.findings
-    if findings:
-        more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
-        return f"{findings[0].message}{more}"
+def summary(check: Check) -> str:
+    """Why a check without findings passes, in one sentence without its full stop."""
     if check.matches is None:
-        return "nothing could be measured, which the policy ignores"
+        return "Nothing could be measured, which the policy ignores"
     if check.verdict.notes:
-        return "every match is declared or follows from what is declared"
-    return "it resembles no reference"
+        return "Every match is declared or follows from what is declared"
+    return "It resembles no reference so much that the policy objects"
+
+
+def words(finding: Finding) -> str:
+    """A finding in one line of plain, still untrusted text."""
+    about = f"{finding.reference}: " if finding.reference else ""
+    detail = f": {finding.detail}" if finding.detail else ""
+    return f"{about}{finding.message}{detail}"
 
 
 def how_obtained(reference: Reference) -> str:

@@ -60,6 +60,7 @@ def options(checkout: Path, *more: str, **inputs: str) -> list[str]:
         f"--volume={checkout}:/github/workspace",
         "--workdir=/github/workspace",
         "--env=PYTHONPATH=/github/workspace",
+        "--env=GITHUB_ACTIONS=true",
         f"--entrypoint={ENTRYPOINT}",
         *given,
         *more,
@@ -97,7 +98,6 @@ def test_checkpoint_is_checked_and_the_workspaces_owner_gets_the_reports(checkou
     (checkout / "output").touch()
     os.chown(checkout, 1234, 1234)
     step = {
-        "GITHUB_ACTIONS": "true",
         "GITHUB_WORKSPACE": "/github/workspace",
         "GITHUB_OUTPUT": "/github/workspace/output",
         "GITHUB_EVENT_NAME": "push",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 
@@ -82,6 +83,30 @@ def test_silent_server_is_given_up_in_time(monkeypatch):
         result = post(server, graphql_url=f"http://127.0.0.1:{port}/graphql")
 
     assert "GitHub did not answer (ReadTimeout) (3 tries)" in result.notice
+
+
+def test_request_late_in_the_budget_gets_what_is_left_of_it():
+    with socket.create_server(("127.0.0.1", 0)) as silent, GitHubServer() as server:
+        time = Time()
+        genuine = server.answer
+
+        def slow(request):
+            time.now += 59.9
+            return genuine(request)
+
+        server.answer = slow
+        began = monotonic()
+        result = post(server, time=time, api_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+    assert "GitHub did not answer (ReadTimeout) (1 tries)" in result.notice
+    assert monotonic() - began < 5
+
+
+def test_connection_that_cannot_be_trusted_is_not_tried_again():
+    with GitHubServer() as server:
+        result = post(server, graphql_url=server.url.replace("http:", "https:") + "/graphql")
+
+    assert "ca-bundle" in result.notice
 
 
 def test_listing_that_outlasts_the_budget_writes_nothing(server):
