@@ -29,6 +29,7 @@ from fpcheck.progress import ProgressLine
 from fpcheck.reference import How, Obtained, Reference
 from fpcheck.references import Library
 from fpcheck.report import FORMATS, document, markdown, svg, terminal
+from fpcheck.report.sinks import plain
 from fpcheck.report.view import how_obtained
 from fpcheck.signature import Signature
 from fpcheck.signature.file import MAX_BYTES
@@ -48,7 +49,7 @@ def check(arguments: Namespace) -> int:
         if github:
             deliver(action.failure(error), github)
         raise
-    written = _write_reports(finished, arguments.output)
+    written = _write_reports(finished, arguments.output)  # from here on only warnings
     print(_neutral(FORMATS[arguments.format](finished), arguments.format), end="")
     if github:
         deliver(action.success(finished, written, comment=not arguments.no_comment), github)
@@ -187,7 +188,11 @@ def _write_reports(finished: Check, folder: str | None) -> tuple[Path, ...]:
     drawing = svg.render(finished)
     if drawing:
         files[SVG] = drawing
-    return write_files(Path(folder), files, owner=workspace_owner(os.environ))
+    try:
+        return write_files(Path(folder), files, owner=workspace_owner(os.environ))
+    except FpcheckError as error:  # the verdict stands: delivery never changes it
+        print(f"fpcheck: warning: {plain(error)}", file=sys.stderr)
+        return ()
 
 
 def _neutral(text: str, form: str) -> str:
@@ -199,6 +204,7 @@ def _github(wanted: str | None) -> GitHub | None:
     if wanted is None:
         return None
     github = GitHub.from_environment(os.environ)
+    os.environ.pop("GITHUB_TOKEN", None)  # read once: nothing that runs later may see it
     if github is None:
         raise UsageError(
             "--deliver github: this is not a step of GitHub Actions",

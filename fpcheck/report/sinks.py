@@ -32,10 +32,11 @@ def _printable(character: str) -> bool:
 def literal(text: object) -> Markup:
     """Untrusted text as Markdown that shows it as itself: no markup, no link, no mention.
 
-    Backslashes do not escape inside a back-tick span; entities inside <code> do.
+    A code span, because nothing in one is ever linked; entities in <code> would be decoded, and
+    then taken for addresses. Only two characters could end a span or a table's cell.
     """
-    entities = (c if _SAFE.match(c) else f"&#{ord(c)};" for c in visible(text))
-    return Markup("<code>" + "".join(entities) + "</code>")
+    shown = visible(text).replace("`", "\\u{60}").replace("|", "\\u{7c}")
+    return Markup(f"`{shown}`" if shown.strip() else "(empty)")
 
 
 def finalize(value: object) -> object:
