@@ -24,7 +24,7 @@ class ProgressLine:
         self._drawn = False
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Show that `done` of `total` bytes of `what` are behind us, unless it was shown just now."""
+        """Show that `done` of `total` bytes are behind us, unless it was shown just now."""
         now = self._clock()
         if now < self._next:
             return

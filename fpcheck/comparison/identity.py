@@ -18,7 +18,7 @@ def identity(signature: Signature, reference: Reference) -> str:
     if digests and digests == other.weight_digests:
         return "every weight file has the reference's SHA-256 digest"
     if same_statistics(signature, other):
-        return f"every attention statistic equals the reference's to {TOLERANCE:g}"
+        return "every attention statistic equals the reference's to one part in a million"
     return ""
 
 

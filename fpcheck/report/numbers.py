@@ -15,7 +15,9 @@ def four(value: float) -> Markup:
 
 def percent(rate: float) -> str:
     """A rate in percent, two digits."""
-    return "–" if math.isnan(rate) else f"{100 * rate:.2g} %"
+    if math.isnan(rate):
+        return "–"
+    return f"{100 * rate:.0f} %" if rate > 0.0995 else f"{100 * rate:.2g} %"
 
 
 def rate(background: Background) -> Markup:
