@@ -21,7 +21,7 @@ viewBox="0 0 {width} {height}" font-family="system-ui, sans-serif" font-size="12
 <g><line x1="{gap}" x2="{key}" y1="43" y2="43" stroke="{first}" stroke-width="2.5"/>
 <text x="{label}" y="47">{checkpoint}</text></g>
 <g transform="translate({half} 0)"><line x1="{gap}" x2="{key}" y1="43" y2="43" stroke="{second}" \
-stroke-width="2.5" stroke-dasharray="6 3"/><text x="{label}" y="47">{reference}</text></g>
+stroke-width="7" stroke-opacity="0.4"/><text x="{label}" y="47">{reference}</text></g>
 {panels}
 </svg>
 """
@@ -34,7 +34,7 @@ _PANEL = """\
 <text x="0" y="{foot}" fill="#57606a">layer 1</text>
 <text x="{width}" y="{foot}" text-anchor="end" fill="#57606a">{depth}</text>
 </g>"""
-_LINE = '<polyline fill="none" stroke="{colour}" stroke-width="2"{dash} points="{points}"/>'
+_LINE = '<polyline fill="none" stroke="{colour}" {style} points="{points}"/>'
 
 
 def render(check: Check) -> str:
@@ -73,8 +73,9 @@ def _panel(place: int, panel: Panel) -> str:
     values = panel.checkpoint + panel.reference
     low, high = min(values), max(values)
     lines = (
-        _line(panel.reference, low, high, COLOURS[1], ' stroke-dasharray="6 3"'),
-        _line(panel.checkpoint, low, high, COLOURS[0], ""),
+        # Wide and pale below thin and dark, so that both show where they coincide.
+        _line(panel.reference, low, high, COLOURS[1], 'stroke-width="7" stroke-opacity="0.4"'),
+        _line(panel.checkpoint, low, high, COLOURS[0], 'stroke-width="2"'),
     )
     return _PANEL.format(
         x=GAP + (place % 2) * (WIDTH + GAP),
@@ -89,10 +90,10 @@ def _panel(place: int, panel: Panel) -> str:
     )
 
 
-def _line(curve: Sequence[float], low: float, high: float, colour: str, dash: str) -> str:
+def _line(curve: Sequence[float], low: float, high: float, colour: str, style: str) -> str:
     points = (
         f"{WIDTH * place / (len(curve) - 1):.1f},"
         f"{8 + (HEIGHT - 16) * (high - value) / (high - low):.1f}"
         for place, value in enumerate(curve)
     )
-    return _LINE.format(colour=colour, dash=dash, points=" ".join(points))
+    return _LINE.format(colour=colour, style=style, points=" ".join(points))
