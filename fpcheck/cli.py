@@ -35,6 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away: nothing is left to tell it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNCHECKED
+    except Exception as error:  # whatever it is, exit code 1 would mean that the policy objects
+        return _explain(_unexpected(error), verbose=arguments.verbose)
+
+
+def _unexpected(error: Exception) -> FpcheckError:
+    return FpcheckError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="this is a defect of fpcheck: please report it with the output of --verbose",
+    )
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
