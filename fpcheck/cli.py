@@ -17,7 +17,11 @@ from fpcheck.errors import EXIT_UNCHECKED, EXIT_USAGE, FpcheckError
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _EXIT_CODES = """\
-exit codes: 0 pass or warn · 1 the policy objects · 2 the input is wrong · 3 it could not be checked
+exit codes:
+  0 pass, or pass with warnings
+  1 the policy objects
+  2 the input is wrong: an option, the policy, a reference file
+  3 the check could not be done
 """
 
 
@@ -81,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="fpcheck",
         description="Does this checkpoint descend from a model that its release does not declare?",
         epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fpcheck {__version__}")

@@ -1,18 +1,26 @@
-"""PROVISIONAL: to be replaced by the streaming engine."""
+"""Measure a checkpoint's attention as its bytes stream by, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import numpy as np
-
-from fpcheck.attention import Attention
+from fpcheck.attention import Attention, Piece, Tower
 from fpcheck.checkpoint import Checkpoint
-from fpcheck.errors import NonFiniteError
+from fpcheck.layouts import Role
 from fpcheck.signature import Moments, TowerProfile
-from fpcheck.source import read
+from fpcheck.signature.decode import STORED
+from fpcheck.signature.kernels import UNIT, Scratch
+from fpcheck.signature.moments import Part, merge, rounded
+from fpcheck.signature.plan import plan
+from fpcheck.signature.pool import run
+from fpcheck.signature.reduce import Found, Reducer
+from fpcheck.source import Source
 
-C = {"F32": "<f4", "F16": "<f2", "F64": "<f8"}
+# What the buffers and scratch of all threads may take together: half of what a check may take.
+MEMORY = 128 << 20
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+Totals = Sequence[dict[Role, Part]]  # one for each piece
 
 
 def measure(
@@ -20,33 +28,64 @@ def measure(
     attention: Attention,
     *,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[TowerProfile, ...]:
-    towers = []
-    for t in attention.towers:
-        roles = {}
-        for place, (n, ps) in enumerate(t.layers.items()):
-            for p in ps:
-                raw = read(checkpoint.source, p.tensor.file, p.tensor.start, p.tensor.stop)
-                if p.tensor.dtype == "BF16":
-                    x = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4").astype(float)
-                else:
-                    x = np.frombuffer(raw, C[p.tensor.dtype]).astype(float)
-                if not np.isfinite(x).all():
-                    raise NonFiniteError(
-                        f"{p.tensor.file}: {p.tensor.name} has a weight that is not finite"
-                    )
-                x = x.reshape(p.pattern.repeats, -1)
-                o = 0
-                for r, length in p.pattern.sequence:
-                    y = x[:, o : o + length]
-                    o += length
-                    roles.setdefault(r, [None] * len(t.layers))[place] = Moments(
-                        y.size, float(f"{y.mean():.10g}"), float(f"{y.std():.10g}")
-                    )
-        towers.append(
-            TowerProfile(
-                t.name, t.layout, t.cross, tuple(t.layers), {r: tuple(v) for r, v in roles.items()}
-            )
-        )
-    return tuple(towers)
+    """The moments of every role in every layer of every tower.
+
+    `progress` is called on the calling thread. Raises NonFiniteError for a weight that is not
+    finite, SourceError when bytes cannot be had.
+    """
+    pieces = [p for t in attention.towers for layer in sorted(t.layers) for p in t.layers[layer]]
+    totals = _stream(checkpoint.source, pieces, workers, progress) if pieces else ()
+    by_piece = iter(totals)
+    return tuple(_profile(tower, by_piece) for tower in attention.towers)
+
+
+def _stream(
+    source: Source, pieces: Sequence[Piece], workers: int | None, progress: Progress | None
+) -> Totals:
+    """Read every piece once, on several threads; the parts are merged in the order of the bytes."""
+    totals: Totals = [{} for _ in pieces]
+    size = sum(map(_bytes, pieces))
+    done = 0
+
+    def take(found: Sequence[Found]) -> None:
+        nonlocal done
+        for owner, role, part in found:
+            parts = totals[owner]
+            parts[role] = merge((parts[role], part)) if role in parts else part
+            done += part.count * STORED[pieces[owner].tensor.dtype].itemsize
+        if progress:
+            progress(done, size)
+
+    room = _room(source, pieces)
+    threads = min(workers or source.workers, MEMORY // (room + Scratch.BYTES))
+    run(Reducer(source, room), plan(pieces, source.read_size), max(threads, 1), take)
+    return totals
+
+
+def _bytes(piece: Piece) -> int:
+    return piece.pattern.length * STORED[piece.tensor.dtype].itemsize
+
+
+def _room(source: Source, pieces: Sequence[Piece]) -> int:
+    """The size in bytes that no read exceeds."""
+    return max(source.read_size, UNIT * max(STORED[p.tensor.dtype].itemsize for p in pieces))
+
+
+def _profile(tower: Tower, by_piece: Iterator[Mapping[Role, Part]]) -> TowerProfile:
+    """A tower's moments, from the totals of its pieces and then of other towers' after them."""
+    layers = tuple(sorted(tower.layers))
+    found = [_moments([next(by_piece) for _ in tower.layers[layer]]) for layer in layers]
+    roles = {role: tuple(layer.get(role) for layer in found) for role in Role}
+    measured = {role: row for role, row in roles.items() if any(row)}
+    return TowerProfile(tower.name, tower.layout, tower.cross, layers, measured)
+
+
+def _moments(pieces: Sequence[Mapping[Role, Part]]) -> dict[Role, Moments]:
+    """The moments of each role in one layer."""
+    parts: dict[Role, list[Part]] = defaultdict(list)
+    for piece in pieces:
+        for role, part in piece.items():
+            parts[role].append(part)
+    return {role: rounded(merge(own)) for role, own in parts.items()}
