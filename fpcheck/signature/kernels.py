@@ -6,123 +6,112 @@ of the two depends on the elements alone, so that the same elements always give 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from types import MappingProxyType
+import math
+import mmap
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.signature.decode import STORED, Stored, decode
+from fpcheck.signature.decode import Doubles, Stored, decode
 from fpcheck.signature.moments import Part, exact, merge
 
-# Elements reduced in one go. Large, because threads hand over the interpreter's lock at every
-# numpy call, and that costs more than leaving the cache; small, because each has its own scratch.
-UNIT = 1 << 19
+# The most elements reduced in one go. Large, because threads wait for the interpreter's lock
+# between any two calls of numpy, and that costs more than leaving the processor's cache does.
+UNIT = 1 << 20
+BLOCK = 1 << 18  # the same for float64, whose values take eight bytes
 # Values summed in their own precision, in about 32 lanes of 8; float64 between rows. In longer
 # rows an outlier swallows what is small: at 2,048, one of 5,000 σ a row costs 2e-7 of the spread.
 ROW = 256
-QUICK = 1 << 14  # elements; for fewer, a second way to the same numbers is not worth its calls
+SINGLES = 1 << 14  # elements; in fewer, the rounding errors of float32 rows do not average out
 # float32 squares neither overflow nor underflow where the mean square lies between these, …
 SMALL, LARGE = 2.0**-100, 2.0**100
 CENTRED = 1 / 16  # … and no digits cancel where the squared mean is at most this much of it.
-# Of a float32: the sign, and the exponent and fraction that a float16 fills when moved there.
+UPPER_HALF = np.uint32(0xFFFF_0000)
+# Of a float32: its sign, and the exponent and fraction that a float16 fills when moved there.
 HALF_BITS = np.int32(-0x7000_2000)
 HALF_SCALE = np.float32(2.0**112)  # float16's exponent counts from -15, float32's from -127
 HALF_LIMIT = 65_536.0  # the least magnitude that no float16 has: infinity and NaN, once moved
 
-Floats = NDArray[np.float32] | NDArray[np.float64]
+Words = NDArray[np.uint32]
 
 
 class Scratch:
-    """The memory that one thread computes in; fresh memory would cost a page fault every 4 KB."""
+    """The memory that one thread computes in: fresh memory would cost a page fault every 4 KB."""
 
-    BYTES = UNIT * (4 + 8)
+    BYTES = UNIT * 4 + BLOCK * 8
 
     def __init__(self) -> None:
-        self.words = np.empty(UNIT, np.dtype("<u4"))
-        self.doubles = np.empty(UNIT, np.float64)
+        self.words: Words = np.frombuffer(mmap.mmap(-1, UNIT * 4), "<u4")  # aligned to pages
+        self.doubles: Doubles = np.frombuffer(mmap.mmap(-1, BLOCK * 8), np.float64)
 
 
 def part_of(stored: Stored, dtype: str, scratch: Scratch) -> Part | None:
     """The moments of at most UNIT stored elements; None when one of them is not finite."""
-    body = stored.size - stored.size % (2 * ROW)
-    quick = _quick(stored[:body], dtype, scratch) if body >= QUICK else None
-    if quick is None:
-        return _exact(stored, dtype, scratch)
-    if body == stored.size:
-        return quick
-    tail = _exact(stored[body:], dtype, scratch)
-    return tail and merge((quick, tail))
+    if dtype == "BF16" and stored.size >= SINGLES and not stored.size % 2:
+        quick = _one_pass(_bfloat16(stored, scratch.words))
+        if quick:
+            return quick
+    parts: list[Part] = []
+    for start in range(0, stored.size, BLOCK):
+        part = _block(stored[start : start + BLOCK], dtype, scratch)
+        if part is None:
+            return None
+        parts.append(part)
+    return merge(parts)
 
 
-def _exact(stored: Stored, dtype: str, scratch: Scratch) -> Part | None:
+def _block(stored: Stored, dtype: str, scratch: Scratch) -> Part | None:
+    """The moments of at most BLOCK stored elements, in float64."""
     values = scratch.doubles[: stored.size]
-    decode(stored, dtype, values)
-    return exact(values)
+    if dtype != "F16" or not _float16(stored, scratch.words, values):
+        decode(stored, dtype, values)
+    return _one_pass(values) or exact(values)
 
 
-def _quick(stored: Stored, dtype: str, scratch: Scratch) -> Part | None:
-    """The moments from one pass over the values; None where they would not be accurate."""
-    values = WIDEN[dtype](stored, scratch)
-    if values is None:
-        return None
-    rows = values.reshape(-1, ROW)
-    # One thread whatever the BLAS, since a row is short: no number depends on its threads.
-    total = float(np.vecdot(rows, np.ones(ROW, rows.dtype)).sum(dtype=np.float64))
-    squares = float(np.vecdot(rows, rows).sum(dtype=np.float64))
-    mean, mean_square = total / stored.size, squares / stored.size
+def _one_pass(values: NDArray[np.float32] | Doubles) -> Part | None:
+    """The moments from sums and sums of squares; None where they would not be accurate."""
+    body = values.size - values.size % ROW
+    rows, rest = values[:body].reshape(-1, ROW), values[body:].astype(np.float64)
+    sums = np.empty((2, len(rows)), values.dtype)
+    # No number depends on the threads of the BLAS: it has none for vectors as short as a row.
+    np.vecdot(rows, np.ones(ROW, values.dtype), out=sums[0])
+    np.vecdot(rows, rows, out=sums[1])
+    total, squares = np.add.reduce(sums, axis=1, dtype=np.float64).tolist()
+    mean = (total + float(rest.sum())) / values.size
+    mean_square = (squares + float(rest @ rest)) / values.size
     # False for NaN, so that what is not finite goes the exact way and is found there.
     if SMALL < mean_square < LARGE and mean * mean <= CENTRED * mean_square:
-        return Part(stored.size, mean, float(np.sqrt(mean_square - mean * mean)))
+        return Part(values.size, mean, math.sqrt(mean_square - mean * mean))
     return None
 
 
-def _double(dtype: str, stored: Stored, scratch: Scratch) -> Floats:
-    values = scratch.doubles[: stored.size]
-    decode(stored, dtype, values)
-    return values
+def _bfloat16(stored: Stored, words: Words) -> NDArray[np.float32]:
+    """An even number of values, in another order, which moments do not see.
 
-
-def _bfloat16(stored: Stored, scratch: Scratch) -> Floats:
-    """Two at a time: the upper one is a float32 once the lower is masked out, the lower shifted.
-
-    The values come out in another order, which moments do not see.
+    Two at a time: the upper is a float32 once the lower is masked out, the lower once shifted up.
     """
     pairs, half = stored.view("<u4"), stored.size // 2
-    words = scratch.words[: stored.size]
-    np.bitwise_and(pairs, np.uint32(0xFFFF_0000), out=words[:half])
-    np.left_shift(pairs, np.uint32(16), out=words[half:])
-    return words.view("<f4")
+    np.bitwise_and(pairs, UPPER_HALF, out=words[:half])
+    np.left_shift(pairs, np.uint32(16), out=words[half : 2 * half])
+    return words[: 2 * half].view("<f4")
 
 
-def _float16(stored: Stored, scratch: Scratch) -> Floats | None:
-    """Two at a time, three times as fast as numpy's conversion; None when one is not finite.
+def _float16(stored: Stored, words: Words, out: Doubles) -> bool:
+    """Write an even number of finite values to `out` in another order; False for any others.
 
-    A float16 at the top of a word, moved right by three, is a float32 of another scale: exactly
-    so, subnormals too. Its squares have more digits than float32 sums keep, hence float64.
+    Half the time of numpy's conversion. A float16 at the top of a word, moved right by three, is a
+    float32 of another scale: exactly, subnormals too. Its squares have more digits than float32
+    sums would keep, hence float64.
     """
+    if stored.size % 2:
+        return False
     pairs, half = stored.view("<i4"), stored.size // 2
-    words = scratch.words[: stored.size].view("<i4")
-    np.right_shift(pairs, 3, out=words[:half])
-    np.left_shift(pairs, 16, out=words[half:])
-    np.right_shift(words[half:], 3, out=words[half:])
-    np.bitwise_and(words, HALF_BITS, out=words)
-    singles = words.view("<f4")
+    moved = words[: stored.size].view("<i4")
+    np.right_shift(pairs, 3, out=moved[:half])
+    np.left_shift(pairs, 16, out=moved[half:])
+    np.right_shift(moved[half:], 3, out=moved[half:])
+    np.bitwise_and(moved, HALF_BITS, out=moved)
+    singles = moved.view("<f4")
     np.multiply(singles, HALF_SCALE, out=singles)
-    if max(float(singles.max()), -float(singles.min())) >= HALF_LIMIT:
-        return None
-    values = scratch.doubles[: stored.size]
-    np.copyto(values, singles)
-    return values
-
-
-# How the values of each dtype come to be floats that can be summed; every other way is by table.
-WIDEN: Mapping[str, Callable[[Stored, Scratch], Floats | None]] = MappingProxyType(
-    {
-        **{dtype: partial(_double, dtype) for dtype in STORED},
-        "F64": lambda stored, scratch: stored,
-        "BF16": _bfloat16,
-        "F16": _float16,
-    }
-)
+    np.copyto(out, singles)
+    return max(float(singles.max()), -float(singles.min())) < HALF_LIMIT

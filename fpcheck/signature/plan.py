@@ -7,7 +7,7 @@ every source, read size and number of threads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fpcheck.attention import Piece
 from fpcheck.checkpoint import Tensor
@@ -15,16 +15,17 @@ from fpcheck.layouts import Role
 from fpcheck.signature.decode import STORED
 from fpcheck.signature.kernels import UNIT
 
-# Bytes that a thread is given at a time; less, and handing them out would show.
-BATCH = 8 << 20
-# What lies between two units is read with them up to this share of a read; beyond it, two reads
+# Bytes that a thread is given at a time; with less, the handing out would show.
+BATCH = 16 << 20
+# What lies between two units is read with them, up to this share of a read; beyond it, two reads
 # are cheaper.
 GAP = 1 / 16
 
+Runs = tuple[tuple[Role, int], ...]
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Neighbouring elements of one tensor: `rows` × the runs of roles.
+
+class Unit(NamedTuple):
+    """Neighbouring elements of one tensor: `rows` × the runs of roles, bytes `start:stop`.
 
     `owner` is the place of its piece among all pieces, `first` the index of its first element.
     """
@@ -33,101 +34,81 @@ class Unit:
     tensor: Tensor
     first: int
     rows: int
-    runs: tuple[tuple[Role, int], ...]
-
-    @property
-    def period(self) -> int:
-        """Number of elements in one row."""
-        return sum(length for _, length in self.runs)
-
-    @property
-    def start(self) -> int:
-        """Where its bytes start in the file."""
-        return self.tensor.start + self.first * STORED[self.tensor.dtype].itemsize
-
-    @property
-    def stop(self) -> int:
-        """Where its bytes end in the file."""
-        return self.start + self.rows * self.period * STORED[self.tensor.dtype].itemsize
+    runs: Runs
+    start: int
+    stop: int
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Units of one file, in order, whose bytes are read in one go."""
+class Read(NamedTuple):
+    """Bytes `start:stop` of one file, and the units in them, in order."""
 
+    file: str
+    start: int
+    stop: int
     units: tuple[Unit, ...]
-
-    @property
-    def file(self) -> str:
-        return self.units[0].tensor.file
-
-    @property
-    def start(self) -> int:
-        return self.units[0].start
-
-    @property
-    def stop(self) -> int:
-        return self.units[-1].stop
 
 
 def plan(pieces: Sequence[Piece], read_size: int) -> Iterator[tuple[Read, ...]]:
     """Every read of the pieces, in the order of files and bytes, batch by batch."""
     batch: list[Read] = []
+    size = 0
     for read in _reads(_units(pieces), read_size):
         batch.append(read)
-        if sum(r.stop - r.start for r in batch) >= BATCH:
+        size += read.stop - read.start
+        if size >= BATCH:
             yield tuple(batch)
-            batch = []
+            batch, size = [], 0
     if batch:
         yield tuple(batch)
 
 
+def _reads(units: Iterable[Unit], read_size: int) -> Iterator[Read]:
+    """Units that lie close together, read in one go."""
+    group: list[Unit] = []
+    for unit in units:
+        if group and not _joins(group[0], group[-1], unit, read_size):
+            yield _read(group)
+            group = []
+        group.append(unit)
+    if group:
+        yield _read(group)
+
+
+def _joins(first: Unit, last: Unit, unit: Unit, read_size: int) -> bool:
+    return (
+        unit.tensor.file == first.tensor.file
+        and 0 <= unit.start - last.stop <= read_size * GAP
+        and unit.stop - first.start <= read_size
+    )
+
+
+def _read(group: Sequence[Unit]) -> Read:
+    return Read(group[0].tensor.file, group[0].start, group[-1].stop, tuple(group))
+
+
 def _units(pieces: Sequence[Piece]) -> Iterator[Unit]:
-    places = sorted(range(len(pieces)), key=lambda i: _place(pieces[i]))
-    for owner in places:
-        cut = _long if pieces[owner].pattern.period > UNIT else _short
-        yield from cut(owner, pieces[owner])
+    for owner in sorted(range(len(pieces)), key=lambda i: _place(pieces[i])):
+        tensor, first = pieces[owner].tensor, 0
+        size = STORED[tensor.dtype].itemsize
+        for rows, runs in _cuts(pieces[owner]):
+            start, count = tensor.start + first * size, rows * sum(n for _, n in runs)
+            yield Unit(owner, tensor, first, rows, runs, start, start + count * size)
+            first += count
 
 
 def _place(piece: Piece) -> tuple[str, int]:
     return piece.tensor.file, piece.tensor.start
 
 
-def _long(owner: int, piece: Piece) -> Iterator[Unit]:
-    """Each segment of each repeat by itself, cut where it is longer than a unit."""
-    first = 0
-    for _ in range(piece.pattern.repeats):
-        for role, length in piece.pattern.sequence:
-            for offset in range(0, length, UNIT):
-                run = (role, min(UNIT, length - offset))
-                yield Unit(owner, piece.tensor, first + offset, 1, (run,))
-            first += length
-
-
-def _short(owner: int, piece: Piece) -> Iterator[Unit]:
-    """As many whole repeats as make about one unit."""
+def _cuts(piece: Piece) -> Iterator[tuple[int, Runs]]:
+    """The rows and runs of each unit: whole repeats that make about one, or parts of a segment."""
     pattern = piece.pattern
-    step = UNIT // pattern.period
-    for row in range(0, pattern.repeats, step):
-        rows = min(step, pattern.repeats - row)
-        yield Unit(owner, piece.tensor, row * pattern.period, rows, pattern.sequence)
-
-
-def _reads(units: Iterable[Unit], read_size: int) -> Iterator[Read]:
-    group: list[Unit] = []
-    for unit in units:
-        if group and not _joins(group, unit, read_size):
-            yield Read(tuple(group))
-            group = []
-        group.append(unit)
-    if group:
-        yield Read(tuple(group))
-
-
-def _joins(group: list[Unit], unit: Unit, read_size: int) -> bool:
-    """Whether a unit can be read in one go with the ones before it."""
-    return (
-        unit.tensor.file == group[0].tensor.file
-        and 0 <= unit.start - group[-1].stop <= read_size * GAP
-        and unit.stop - group[0].start <= read_size
-    )
+    if pattern.period <= UNIT:
+        step = UNIT // pattern.period
+        for row in range(0, pattern.repeats, step):
+            yield min(step, pattern.repeats - row), pattern.sequence
+        return
+    for _ in range(pattern.repeats):
+        for role, length in pattern.sequence:
+            for offset in range(0, length, UNIT):
+                yield 1, ((role, min(UNIT, length - offset)),)

@@ -18,7 +18,7 @@ from fpcheck.signature.moments import Part
 from fpcheck.signature.plan import Read, Unit
 from fpcheck.source import Source
 
-PAGE = 4096
+PAGE, LINE = 4096, 64  # bytes: what the kernel copies at a time, and the processor's cache
 Found = tuple[int, Role, Part]  # the place of a piece, one of its roles, and what a unit adds
 
 
@@ -26,7 +26,7 @@ class Reducer(threading.local):
     """Reads and reduces batches; every thread that calls it has a buffer and scratch of its own."""
 
     def __init__(self, source: Source, room: int) -> None:
-        """`room` is the size of the largest read in bytes."""
+        """`room` is the size in bytes of the largest read."""
         self._source = source
         self._buffer = memoryview(mmap.mmap(-1, room + PAGE))
         self._scratch = Scratch()
@@ -39,9 +39,9 @@ class Reducer(threading.local):
     def _reduce(self, read: Read) -> Iterator[Found]:
         view = self._fill(read)
         for unit in read.units:
-            dtype = STORED[unit.tensor.dtype]
-            count = unit.rows * unit.period
-            stored = np.frombuffer(view, dtype, count, unit.start - read.start)
+            stored = np.frombuffer(
+                view[unit.start - read.start : unit.stop - read.start], STORED[unit.tensor.dtype]
+            )
             for role, elements in _by_role(stored, unit):
                 part = part_of(elements, unit.tensor.dtype, self._scratch)
                 if part is None:
@@ -49,29 +49,26 @@ class Reducer(threading.local):
                 yield unit.owner, role, part
 
     def _fill(self, read: Read) -> memoryview:
-        """The bytes of a read, as far into a page as they are in the file's.
+        """The bytes of a read, as far into a page as they are in the file's, down to a line.
 
-        The kernel then copies page to page alike; on some processors (AMD Zen 3) a copy to a few
-        bytes further into the page is five times slower.
+        Some processors (AMD's Zen 3) copy five times slower to a few bytes further into the page.
         """
-        place = read.start % PAGE
+        place = read.start % PAGE // LINE * LINE
         view = self._buffer[place : place + read.stop - read.start]
         self._source.read_into(read.file, read.start, view)
         return view
 
 
-def _by_role(stored: Stored, unit: Unit) -> Iterator[tuple[Role, Stored]]:
-    """The elements of each role, row by row; one copy where the roles alternate."""
+def _by_role(stored: Stored, unit: Unit) -> Iterable[tuple[Role, Stored]]:
+    """The elements of each role, row by row; in one copy where roles alternate."""
     if len(unit.runs) == 1:
-        yield unit.runs[0][0], stored
-        return
-    table = stored.reshape(unit.rows, unit.period)
+        return ((unit.runs[0][0], stored),)
+    table = stored.reshape(unit.rows, -1)
     columns: dict[Role, list[Stored]] = defaultdict(list)
     ends = accumulate(length for _, length in unit.runs)
     for (role, length), end in zip(unit.runs, ends, strict=True):
         columns[role].append(table[:, end - length : end])
-    for role, parts in columns.items():
-        yield role, np.concatenate(parts, axis=1).reshape(-1)
+    return ((role, np.concatenate(own, axis=1).reshape(-1)) for role, own in columns.items())
 
 
 def _refusal(stored: Stored, unit: Unit) -> NonFiniteError:
