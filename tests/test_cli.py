@@ -13,6 +13,7 @@ import pytest
 from fpcheck import __version__
 from fpcheck.cli import main
 from tests.checkpoints import llama, write, write_sharded
+from tests.servers.hub import HubServer
 
 ROOT = Path(__file__).parent.parent
 
@@ -261,3 +262,22 @@ def test_an_unexpected_file_is_shown_with_a_traceback_only_when_asked(
     assert "Traceback" not in capsys.readouterr().err
     main(["check", "release", "--verbose"])
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_checkpoint_on_the_hub_is_checked_by_ranges_of_its_attention(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(tmp_path / "release", llama())
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.chdir(tmp_path)
+    add("release", "acme/known")
+    with HubServer({"acme/release": files}) as server:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.endpoint)
+        code = main(["check", "acme/release", "--library", "references", "--format", "json"])
+
+    report = json.loads(capsys.readouterr().out.split("\n", 1)[1])
+    assert code == 1
+    assert report["level"] == "identical"
+    assert len(report["signature"]["origin"]["commit"]) == 40
+    commit = report["signature"]["origin"]["commit"]
+    assert report["reproduce"].startswith(f"fpcheck check acme/release@{commit}")
