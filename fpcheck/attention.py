@@ -9,7 +9,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from fpcheck.checkpoint import Checkpoint, Tensor
@@ -69,7 +68,6 @@ def find_attention(checkpoint: Checkpoint) -> Attention:
             towers.append(tower)
             notes += _pooled_note(tower, row) if pooled else []
     unmeasured = [fault for prefix in faults for fault in faults[prefix]]
-    unmeasured += _uncovered(checkpoint, [*towers])
     return Attention(tuple(towers), tuple(dict.fromkeys(unmeasured)), tuple(notes))
 
 
@@ -85,34 +83,12 @@ def _pooled_note(tower: Tower, row: Layout) -> list[str]:
     ]
 
 
-def _uncovered(checkpoint: Checkpoint, towers: list[Tower]) -> list[str]:
-    """The largest stack of layers, when no tower was found in it.
-
-    Without this, a known vision tower would let an unknown language model pass unmeasured.
-    """
-    sizes: dict[str, int] = defaultdict(int)
-    numbers: dict[str, set[int]] = defaultdict(set)
-    for name, tensor in checkpoint.tensors.items():
-        for prefix, number, _ in islice(_readings(name), 1):
-            sizes[prefix] += tensor.count
-            numbers[prefix].add(number)
-    largest = max(sizes, key=lambda prefix: sizes[prefix], default=None)
-    if largest is None:
-        return ["no tensor is named like a layer of a known architecture"]
-    if any(tower.name.startswith(largest) for tower in towers):
-        return []
-    return [
-        f"{largest or 'top level'}: {len(numbers[largest])} layers, the most weights of the "
-        "checkpoint, without attention matrices of a known architecture"
-    ]
-
-
 def _stacks(checkpoint: Checkpoint) -> dict[tuple[str, Tails], Layers]:
     """The tensors that some row names, by tower and by the row's set of tails."""
     index = _index()
     stacks: dict[tuple[str, Tails], Layers] = defaultdict(lambda: defaultdict(dict))
     for name, tensor in checkpoint.tensors.items():
-        for prefix, layer, tail in _readings(name):
+        for prefix, layer, tail in readings(name):
             for tails in index.get(tail, ()):
                 stacks[prefix, tails][layer][tail] = tensor
     return {
@@ -131,7 +107,7 @@ def _index() -> dict[str, set[Tails]]:
     return index
 
 
-def _readings(name: str) -> Iterable[tuple[str, int, str]]:
+def readings(name: str) -> Iterable[tuple[str, int, str]]:
     """Each way to read a name as tower, layer number, tail."""
     parts = name.split(".")
     for place, part in enumerate(parts):

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from fpcheck.attention import find_attention
 from fpcheck.checkpoint import Checkpoint, read_checkpoint
 from fpcheck.comparison import Match, ProfileIndex, match
+from fpcheck.comparison.background import Background
+from fpcheck.comparison.false_alarms import false_alarms
 from fpcheck.comparison.profile import incomparable
+from fpcheck.coverage import ENOUGH, Coverage, coverage
 from fpcheck.errors import EXIT_OBJECTION, EXIT_OK, EXIT_UNCHECKED
 from fpcheck.policy import Policy
 from fpcheck.references import Library
@@ -25,7 +28,8 @@ Progress = Callable[[str, int, int], None]  # what is being done, bytes done, by
 class Check:
     """One finished check: everything that a report may say.
 
-    `folders` are the library folders that were named beside the policy's own.
+    `false_alarms` say how strangers of the library do at the policy's bare threshold, if it has
+    one; `folders` are the library folders that were named beside the policy's own.
     """
 
     signature: Signature
@@ -34,6 +38,7 @@ class Check:
     verdict: Verdict
     policy: Policy
     library: Library
+    false_alarms: Background | None = None
     folders: tuple[str, ...] = ()
 
     @property
@@ -44,9 +49,18 @@ class Check:
         return EXIT_UNCHECKED if self.verdict.unchecked else EXIT_OK
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What was read of one checkpoint: its tables, its signature, and how much that covers."""
+
+    checkpoint: Checkpoint
+    signature: Signature
+    coverage: Coverage
+
+
 def fingerprint(
     source: Source, *, digest: bool = True, progress: Progress | None = None
-) -> tuple[Signature, Checkpoint]:
+) -> Reading:
     """Read a checkpoint and take its signature. With `digest`, hash its files too.
 
     Raises CheckError when it cannot be read, UsageError when there is nothing to read.
@@ -57,16 +71,18 @@ def fingerprint(
     files = checkpoint.files
     if digest:
         files = digests(source, files, progress=_named(progress, "hashing"))
+    covered = coverage(checkpoint, attention.towers)
+    strays = (f"{name}: a weight file that was not looked into" for name in checkpoint.strays)
     signature = Signature(
         recipe=RECIPE,
         origin=source.origin,
         model_type=checkpoint.model_type,
         files=files,
         towers=towers,
-        unmeasured=attention.unmeasured,
+        unmeasured=(*attention.unmeasured, *filter(None, [covered.gap]), *strays),
         notes=attention.notes,
     )
-    return signature, checkpoint
+    return Reading(checkpoint, signature, covered)
 
 
 def check(
@@ -79,21 +95,34 @@ def check(
 ) -> Check:
     """The whole check of one checkpoint against a library under a policy."""
     index = ProfileIndex(library)
-    signature, checkpoint = fingerprint(source, progress=progress)
+    reading = fingerprint(source, progress=progress)
+    signature, bases = reading.signature, reading.checkpoint.declared_bases
+    declared = frozenset(policy.declared) | frozenset(bases)
     facts = Facts(
-        matches=_matches(signature, index),
+        matches=_matches(signature, index, declared),
         unmeasured=(*signature.unmeasured, *filter(None, map(incomparable, signature.towers))),
-        declared=frozenset(policy.declared) | frozenset(checkpoint.declared_bases),
+        covered=reading.coverage.share >= ENOUGH,
+        declared=declared,
         library=library,
     )
-    verdict = judge(policy, facts)
-    bases = checkpoint.declared_bases
-    return Check(signature, bases, facts.matches, verdict, policy, library, folders)
+    bare = policy.bare_threshold
+    return Check(
+        signature=signature,
+        card_bases=bases,
+        matches=facts.matches,
+        verdict=judge(policy, facts),
+        policy=policy,
+        library=library,
+        false_alarms=None if bare is None else false_alarms(index, bare),
+        folders=folders,
+    )
 
 
-def _matches(signature: Signature, index: ProfileIndex) -> tuple[Match, ...] | None:
+def _matches(
+    signature: Signature, index: ProfileIndex, declared: frozenset[str]
+) -> tuple[Match, ...] | None:
     """The matches; None when no tower has a curve and nothing is identical either."""
-    found = match(signature, index)
+    found = match(signature, index, declared)
     comparable = any(not incomparable(t) for t in signature.towers if not t.cross)
     return found if comparable or any(m.identical for m in found) else None
 

@@ -59,7 +59,9 @@ def check(arguments: Namespace) -> int:
 def fingerprint(arguments: Namespace) -> int:
     """`fpcheck fingerprint`: a signature as JSON."""
     with _progress() as progress, open_source(arguments.checkpoint) as source:
-        signature, _ = take_signature(source, digest=not arguments.no_digest, progress=progress)
+        signature = take_signature(
+            source, digest=not arguments.no_digest, progress=progress
+        ).signature
     _require_measured(signature)
     text = dump_signature(signature)
     if arguments.output:
@@ -113,7 +115,7 @@ def library_verify(arguments: Namespace) -> int:
 def library_add(arguments: Namespace) -> int:
     """`fpcheck library add`: measure a checkpoint and write it into a library's folder."""
     with _progress() as progress, open_source(arguments.checkpoint) as source:
-        signature, _ = take_signature(source, progress=progress)
+        signature = take_signature(source, progress=progress).signature
     _require_measured(signature)
     identity = arguments.id or signature.origin.name
     for name in (identity, *arguments.parent):
@@ -163,7 +165,7 @@ def _signature(word: str) -> Signature:
             return reference.load(content, word).signature
         return load_signature(content, word)
     with _progress() as progress, open_source(word) as source:
-        return take_signature(source, progress=progress)[0]
+        return take_signature(source, progress=progress).signature
 
 
 def _content(path: Path) -> bytes:

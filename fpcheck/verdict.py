@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from fpcheck.comparison import Level, Match
+from fpcheck.comparison.profile import ProfileScore
 from fpcheck.policy import Policy, ProfileThreshold, Threshold, Unmeasured
 from fpcheck.references import Library
 
@@ -43,12 +44,14 @@ class Finding:
 class Facts:
     """All that a rule may look at.
 
-    `matches` is None when nothing could be measured; `unmeasured` are the reasons, also for parts.
-    `declared` are the ids that the policy and the model card declare.
+    `matches` is None when nothing could be measured; `unmeasured` are the reasons, also for parts,
+    and `covered` says whether the parts that were measured make up for the whole. `declared` are
+    the ids that the policy and the model card declare.
     """
 
     matches: tuple[Match, ...] | None
     unmeasured: tuple[str, ...]
+    covered: bool
     declared: frozenset[str]
     library: Library
 
@@ -61,11 +64,20 @@ class Facts:
             if identity in self.library.ancestors(base):
                 return "a recorded ancestor of the declared", base
         shared = self.library.ancestors(identity) & self._accepted
-        if shared and match.level is not Level.IDENTICAL:
+        if shared and (match.level is not Level.IDENTICAL or self._base_is_identical(match)):
             # The nearest: the one with most ancestors of its own.
             nearest = min(shared, key=lambda i: (-len(self.library.ancestors(i)), i))
             return "expected of a common ancestor", nearest
         return None
+
+    def _base_is_identical(self, match: Match) -> bool:
+        """Whether an accepted reference is identical in the same way: then a sibling must be.
+
+        Models that only added a head to one base all have its attention. Equal digests are more.
+        """
+        return not match.same_files and any(
+            other.identical and other.reference.id in self._accepted for other in self.matches or ()
+        )
 
     @property
     def _accepted(self) -> frozenset[str]:
@@ -96,12 +108,17 @@ def judge(policy: Policy, facts: Facts) -> Verdict:
     """Every objection, the gravest first, at most one a reference; and what is explained away."""
     raised = [finding for rule in RULE_KINDS.values() for finding in rule(policy, facts)]
     gravest = sorted(raised, key=lambda finding: -_gravity(finding.outcome))
-    kept = {finding.reference or finding.detail: finding for finding in reversed(gravest)}
+    kept = {_subject(finding): finding for finding in reversed(gravest)}
     ordered = sorted(kept.values(), key=lambda f: (-_gravity(f.outcome), f.reference, f.detail))
     return Verdict(
         findings=tuple(f for f in ordered if f.outcome is not Outcome.PASS),
         notes=tuple(f for f in ordered if f.outcome is Outcome.PASS),
     )
+
+
+def _subject(finding: Finding) -> tuple[str, str]:
+    """What a finding is about: a reference, or the checkpoint in one respect."""
+    return finding.reference, "" if finding.reference else finding.detail
 
 
 def _gravity(outcome: Outcome) -> int:
@@ -110,11 +127,12 @@ def _gravity(outcome: Outcome) -> int:
 
 def unmeasured(policy: Policy, facts: Facts) -> Iterator[Finding]:
     """Nothing, or not everything, could be measured."""
-    if facts.matches is None:
+    if facts.matches is None or not facts.covered:
         outcome = _UNMEASURED[policy.unmeasured]
         reasons = "; ".join(facts.unmeasured[:MAX_REASONS])
         demanded = policy.unmeasured is Unmeasured.FAIL
-        yield Finding("unmeasured", outcome, "", "not measured", reasons, demanded)
+        what = "not measured" if facts.matches is None else "too little was measured"
+        yield Finding("unmeasured", outcome, "", what, reasons, demanded)
     else:
         for reason in facts.unmeasured[:MAX_REASONS]:
             yield Finding("unmeasured", Outcome.WARN, "", "not all was measured", reason)
@@ -125,20 +143,30 @@ def level(policy: Policy, facts: Facts) -> Iterator[Finding]:
     for match in facts.matches or ():
         for outcome, threshold in _thresholds(policy):
             if threshold.level is not None and match.level.rank >= threshold.level.rank:
-                why = match.identical or _numbers(match)
-                weak = "" if match.identical else _weakness(match, policy.fail.profile)
-                yield _objection("level", outcome, match, facts, f"{match.level}: {why}", weak)
+                yield from _level_objections(outcome, match, facts, policy)
                 break
+
+
+def _level_objections(
+    outcome: Outcome, match: Match, facts: Facts, policy: Policy
+) -> Iterator[Finding]:
+    if match.identical:
+        message = f"{Level.IDENTICAL}: {match.identical}"
+        yield _objection("level", outcome, match, facts, message, "")
+    for score in match.profiles if not match.identical else ():
+        weak = _weakness(match, score, policy.fail.profile)
+        yield _objection("level", outcome, match, facts, _numbers(score), weak)
 
 
 def profile(policy: Policy, facts: Facts) -> Iterator[Finding]:
     """A reference's profile is at least as similar as the policy objects to."""
     for match in facts.matches or ():
-        for outcome, threshold in _thresholds(policy):
-            if threshold.profile is not None and _reaches(match, threshold.profile, outcome):
-                weak = _weakness(match, threshold.profile)
-                yield _objection("profile", outcome, match, facts, _numbers(match), weak)
-                break
+        for score in match.profiles:
+            for outcome, threshold in _thresholds(policy):
+                if threshold.profile is not None and _reaches(score, threshold.profile, outcome):
+                    weak = _weakness(match, score, threshold.profile)
+                    yield _objection("profile", outcome, match, facts, _numbers(score), weak)
+                    break
 
 
 # Each rule kind by name: (policy, facts) → its findings.
@@ -157,20 +185,22 @@ def _thresholds(policy: Policy) -> tuple[tuple[Outcome, Threshold], ...]:
     return (Outcome.FAIL, policy.fail), (Outcome.WARN, policy.warn)
 
 
-def _reaches(match: Match, threshold: ProfileThreshold, outcome: Outcome) -> bool:
-    """Whether a profile is as similar as that. "not <", so that NaN can never pass."""
-    score = match.profile
-    if score is None or score.raw < threshold.raw:
+def _reaches(score: ProfileScore, threshold: ProfileThreshold, outcome: Outcome) -> bool:
+    """Whether a profile is as similar as that. "not <", so that NaN can never pass.
+
+    Too few layers keep a profile from warning; from failing they keep it only by its weakness.
+    """
+    if score.raw < threshold.raw:
         return False
     if threshold.detrended is not None and score.detrended < threshold.detrended:
         return False
     return outcome is Outcome.FAIL or score.layers >= threshold.layers
 
 
-def _weakness(match: Match, threshold: ProfileThreshold | None) -> str:
+def _weakness(match: Match, score: ProfileScore, threshold: ProfileThreshold | None) -> str:
     """Why a profile may warn and no more, or ""."""
     needed = threshold.layers if threshold else ProfileThreshold(raw=0).layers
-    if match.profile is not None and match.profile.layers < needed:
+    if score.layers < needed:
         return f"a warning only: fewer than {needed} layers"
     obtained = match.reference.obtained
     if not obtained.full_precision:
@@ -192,11 +222,8 @@ def _objection(
     return Finding(rule, outcome, identity, message)
 
 
-def _numbers(match: Match) -> str:
-    score = match.profile
-    if score is None:
-        return "no profile"
+def _numbers(score: ProfileScore) -> str:
     return (
-        f"profile {score.raw:.4f} raw, {score.detrended:.4f} without the trend in depth, "
+        f"{Level.RESEMBLES}: profile {score.raw:.4f} raw, {score.detrended:.4f} detrended, "
         f"over {score.layers} layers"
     )

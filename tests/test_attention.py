@@ -157,18 +157,6 @@ def test_towers_are_kept_apart(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unknown_language_model_beside_a_known_vision_tower_is_said_to_be_unmeasured(
-    tmp_path: Path,
-) -> None:
-    unknown = {n.replace("self_attn", "mystery"): t for n, t in llama(width=32).items()}
-    write(tmp_path, unknown | llama(layers=4, width=8, prefix="vision.layers"))
-    with LocalSource(str(tmp_path)) as source:
-        attention = find_attention(read_checkpoint(source))
-
-    assert [tower.name for tower in attention.towers] == ["vision.layers"]
-    assert "model.layers" in attention.unmeasured[0]
-
-
 def test_a_layer_number_has_one_spelling(tmp_path: Path) -> None:
     tensors = llama(layers=4)
     tensors |= {n.replace("layers.1.", "layers.01."): t for n, t in tensors.items()}

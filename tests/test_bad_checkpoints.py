@@ -196,7 +196,7 @@ BAD: dict[str, tuple[Build, int, str]] = {
     "an infinite weight": (weight(float("inf")), 3, "layers.3.self_attn.k_proj.weight"),
     "an infinite float16 weight": (weight(float("-inf"), "<f2"), 3, "self_attn.k_proj.weight"),
     "integer weights": (dtype("|i1"), 3, "stored as I8"),
-    "no attention": (without("self_attn"), 3, "without attention matrices"),
+    "no attention": (without("self_attn"), 3, "10 of 10 layers have no attention matrices"),
     "no values": (without("v_proj"), 3, "not measured"),
     "two layers only": (lambda folder: write(folder, llama(layers=2)), 3, "a profile needs 4"),
     "the same spread in every layer": (

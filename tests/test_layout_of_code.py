@@ -20,6 +20,7 @@ ORDER = (
     "layouts",
     "packing",
     "attention",
+    "coverage",
     "signature",
     "reference",
     "references",

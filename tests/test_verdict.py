@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fpcheck.comparison import Level, Match
+from fpcheck.comparison.identity import SAME_FILES
 from fpcheck.comparison.profile import ProfileScore
 from fpcheck.policy import Policy, ProfileThreshold, Threshold, Unmeasured
 from fpcheck.policy.load import default_policy
@@ -31,8 +32,8 @@ def a_match(
     reference = a_reference(identity, TOWER, digits=digits, complete=complete)
     profile = ProfileScore(raw, detrended, {}, layers, (layers, layers), "model.layers", "x")
     if identical:
-        return Match(reference, Level.IDENTICAL, profile, "the same weights")
-    return Match(reference, Level.RESEMBLES if raw >= 0.85 else Level.NONE, profile)
+        return Match(reference, Level.IDENTICAL, (profile,), "the same weights")
+    return Match(reference, Level.RESEMBLES if raw >= 0.85 else Level.NONE, (profile,))
 
 
 def judged(
@@ -41,8 +42,9 @@ def judged(
     declared: tuple[str, ...] = (),
     lineage: tuple[Reference, ...] = (),
     unmeasured: tuple[str, ...] = (),
+    covered: bool = True,
 ) -> Verdict:
-    facts = Facts(matches, unmeasured, frozenset(declared), a_library(*lineage))
+    facts = Facts(matches, unmeasured, covered, frozenset(declared), a_library(*lineage))
     return judge(policy or default_policy(), facts)
 
 
@@ -196,7 +198,7 @@ def test_findings_come_gravest_first() -> None:
 def test_the_policy_decides_what_unmeasured_means(
     unmeasured: Unmeasured, outcome: Outcome, unchecked: bool
 ) -> None:
-    facts = Facts(None, ("no attention",), frozenset(), a_library())
+    facts = Facts(None, ("no attention",), True, frozenset(), a_library())
 
     verdict = judge(replace(default_policy(), unmeasured=unmeasured), facts)
 
@@ -211,9 +213,32 @@ def test_what_was_measured_in_part_only_warns() -> None:
 
 
 def test_every_rule_kind_can_object_and_can_accept() -> None:
-    worst = Facts((a_match(identical=True),), ("a part",), frozenset(), a_library())
-    nothing = Facts((), (), frozenset(), a_library())
+    worst = Facts((a_match(identical=True),), ("a part",), True, frozenset(), a_library())
+    nothing = Facts((), (), True, frozenset(), a_library())
     for name, rule in RULE_KINDS.items():
         objections: list[Finding] = list(rule(default_policy(), worst))
         assert objections and {o.rule for o in objections} == {name}
         assert not list(rule(default_policy(), nothing))
+
+
+def test_too_little_measured_counts_as_unmeasured() -> None:
+    verdict = judged(a_match(raw=0.1), unmeasured=("18 of 24 layers",), covered=False)
+
+    assert (verdict.outcome, verdict.unchecked) == (Outcome.FAIL, True)
+
+
+def test_no_tower_hides_another() -> None:
+    real = a_match(raw=0.997, detrended=0.96, layers=24)
+    decoy = replace(real.profiles[0], raw=0.9999, detrended=0.999, layers=7)
+    both = replace(real, profiles=(decoy, *real.profiles))
+
+    assert judged(both).outcome is Outcome.FAIL
+
+
+def test_a_sibling_as_identical_as_the_declared_base_is_expected() -> None:
+    lineage = (a_reference("s/sibling", TOWER, parents=("b/base",)),)
+    sibling, base = a_match("s/sibling", identical=True), a_match("b/base", identical=True)
+
+    assert judged(sibling, base, declared=("b/base",), lineage=lineage).outcome is Outcome.PASS
+    same_files = replace(sibling, identical=SAME_FILES)
+    assert judged(same_files, base, declared=("b/base",), lineage=lineage).outcome is Outcome.FAIL

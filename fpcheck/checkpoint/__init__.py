@@ -10,6 +10,7 @@ from fpcheck.checkpoint.card import declared_bases
 from fpcheck.checkpoint.config import read_config
 from fpcheck.checkpoint.header import Tensor, parse_header
 from fpcheck.checkpoint.shards import find_shards, join_shards
+from fpcheck.checkpoint.strays import stray_weights
 from fpcheck.source import Source, SourceFile
 
 __all__ = ["Checkpoint", "Tensor", "parse_header", "read_checkpoint"]
@@ -20,8 +21,9 @@ class Checkpoint:
     """One model's files at one commit: its tensors, its config and what its card declares.
 
     `tensors` by name, `shards` are the safetensors files they came from, `config` is config.json
-    ({} when there is none), `declared_bases` are the model card's `base_model` ids, and `files`
-    is everything that is released with the weights.
+    ({} when there is none), `declared_bases` are the model card's `base_model` ids, `files` is
+    everything that is released with the weights, and `strays` are weight files among them that
+    are not of this checkpoint.
     """
 
     source: Source
@@ -30,6 +32,7 @@ class Checkpoint:
     config: Mapping[str, Any]
     declared_bases: tuple[str, ...]
     files: tuple[SourceFile, ...]
+    strays: tuple[str, ...]
 
     @property
     def model_type(self) -> str:
@@ -41,7 +44,7 @@ class Checkpoint:
 def read_checkpoint(source: Source) -> Checkpoint:
     """Read and check every header of a checkpoint; no weight is read.
 
-    Raises FormatError for anything malformed, UsageError when there is no safetensors file,
+    Raises FormatError for anything malformed, CheckError when there is no safetensors file,
     SourceError when bytes cannot be had.
     """
     shards = find_shards(source)
@@ -52,4 +55,5 @@ def read_checkpoint(source: Source) -> Checkpoint:
         config=read_config(source),
         declared_bases=declared_bases(source),
         files=tuple(source.files().values()),
+        strays=stray_weights(source.files(), shards.names),
     )

@@ -33,7 +33,7 @@ class Background:
         """
         if not self.families:
             return math.nan
-        return min(1.0, max(self.reaching, 3 if not self.reaching else 0) / self.families)
+        return min(1.0, (self.reaching or 3) / self.families)
 
     @property
     def bound(self) -> bool:

@@ -12,7 +12,7 @@ def false_alarms(index: ProfileIndex, threshold: float) -> Background:
     """Each family's highest raw score against strangers of like depth, and how many reach it."""
     best = np.full(len(index.families), -np.inf)
     for place, reference in enumerate(index.library.references):
-        values = index.scores(reference.signature.towers).values[RAW]
+        values = index.best(reference.signature.towers)[RAW]
         strangers = (index.families != index.families[place]) & ~np.isnan(values)
         strangers &= like_depth(int(index.reference_depths[place]), index.reference_depths)
         family = index.families[place]

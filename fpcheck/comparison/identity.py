@@ -8,6 +8,9 @@ from fpcheck.signature import Moments, Signature, TowerProfile
 
 TOLERANCE = 1e-6  # relative; rounding to another dtype moves a standard deviation by about this
 
+SAME_FILES = "every weight file has the reference's SHA-256 digest"
+SAME_STATISTICS = "every attention statistic equals the reference's to one part in a million"
+
 
 def identity(signature: Signature, reference: Reference) -> str:
     """Why the weights are the same, in words, or "" when nothing says so."""
@@ -16,9 +19,9 @@ def identity(signature: Signature, reference: Reference) -> str:
     other = reference.signature
     digests = signature.weight_digests
     if digests and digests == other.weight_digests:
-        return "every weight file has the reference's SHA-256 digest"
+        return SAME_FILES
     if same_statistics(signature, other):
-        return "every attention statistic equals the reference's to one part in a million"
+        return SAME_STATISTICS
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,44 +33,39 @@ PLACE = {role: place for place, role in enumerate(ROLES)}
 
 @dataclass(frozen=True)
 class Scores:
-    """The best score of some towers against each reference, by the reference's place.
+    """One tower's score against each reference, by the reference's place.
 
     `values` is (2 statistics × references), NaN where nothing compares.
     """
 
     values: Array
-    _tower: Rows
-    _row: Rows
-    _tables: tuple[Array, ...]
-    _depths: tuple[int, ...]
-    _towers: tuple[TowerProfile, ...]
-    _curves: tuple[dict[Role, Array], ...]
+    _rows: Rows
+    _table: Array
+    _tower: TowerProfile
+    _roles: frozenset[Role]
+    _depth: int
     _index: ProfileIndex
 
     @cached_property
-    def _pairs(self) -> list[Any]:
-        """By tower, row and role: the two statistics as plain numbers, quick to pick from."""
-        return [table.transpose(2, 1, 0).tolist() for table in self._tables]
+    def _pairs(self) -> Any:
+        """By row and role: the two statistics as plain numbers, quick to pick from."""
+        return self._table.transpose(2, 1, 0).tolist()
 
     def score(self, place: int) -> ProfileScore | None:
         """The score against one reference in full; None where nothing compares."""
         raw, detrended = self.values[:, place].tolist()
         if math.isnan(raw):
             return None
-        which, row = int(self._tower[place]), int(self._row[place])
-        pairs = self._pairs[which][row]
-        depths = (self._depths[which], self._index.row_depths[row])
+        row = int(self._rows[place])
+        pairs, roles = self._pairs[row], self._index.roles(self._tower, row)
+        depths = (self._depth, self._index.row_depths[row])
         return ProfileScore(
             raw=raw,
             detrended=detrended,
-            roles={
-                role: Pearson(*pairs[PLACE[role]])
-                for role in self._index.roles(self._towers[which], row)
-                if role in self._curves[which]
-            },
+            roles={role: Pearson(*pairs[PLACE[role]]) for role in roles if role in self._roles},
             layers=min(depths),
             depths=depths,
-            tower=self._towers[which].name,
+            tower=self._tower.name,
             reference_tower=self._index.towers[row].name,
         )
 
@@ -103,28 +98,36 @@ class ProfileIndex:
         wanted = POOLED if is_fused(tower) or self._fused[row] else SPLIT
         return [role for role in wanted if role in self._curves[row]]
 
-    def scores(self, towers: Sequence[TowerProfile]) -> Scores:
-        """The best score of `towers` against every reference."""
-        own = tuple(curves(tower) for tower in towers)
-        tables = tuple(map(self._table, own))
-        values = np.full((2, self._size), np.nan)
-        which, rows = np.zeros(self._size, np.intp), np.zeros(self._size, np.intp)
-        for number, tower in enumerate(towers):
-            means = self._means(tables[number], tower)
-            best = self._best_rows(means[RAW], values[RAW])
-            places = self._places[best]
-            values[:, places], which[places], rows[places] = means[:, best], number, best
-        depths = tuple(map(_depth, own))
-        return Scores(values, which, rows, tables, depths, tuple(towers), own, self)
+    def scores(self, tower: TowerProfile) -> Scores:
+        """The score of one tower against the best tower of every reference."""
+        own = curves(tower)
+        table = self._table(own)
+        means = self._means(table, tower)
+        best = self._best_rows(means[RAW])
+        places = self._places[best]
+        values, rows = np.full((2, self._size), np.nan), np.zeros(self._size, np.intp)
+        values[:, places], rows[places] = means[:, best], best
+        return Scores(values, rows, table, tower, frozenset(own), _depth(own), self)
 
-    def _best_rows(self, raw: Array, so_far: Array) -> Rows:
-        """Each reference's best row, where that is better than what it has so far."""
+    def best(self, towers: Sequence[TowerProfile]) -> Array:
+        """The highest values of any tower: (2 statistics × references), NaN where none compares."""
+        none = np.full((2, self._size), np.nan)
+        best: Array = np.fmax.reduce([none, *(self.scores(tower).values for tower in towers)])
+        return best
+
+    def _best_rows(self, raw: Array) -> Rows:
+        """The row of each reference that scores highest, for those that have one."""
         order = np.argsort(raw, kind="stable")  # NaN last
         order = order[: len(order) - int(np.isnan(raw).sum())]
         best = np.full(self._size, -1, np.intp)
         best[self._places[order]] = order  # the last, that is the highest, stays
-        found = best[best >= 0]
-        return found[~(raw[found] <= so_far[self._places[found]])]
+        return best[best >= 0]
+
+    def relatives(self, identities: Iterable[str]) -> NDArray[np.bool_]:
+        """Which references are of the family of one of these ids."""
+        names = {self.library.family(identity) for identity in identities}
+        families = [self.library.family(r.id) in names for r in self.library.references]
+        return np.array(families, dtype=bool)
 
     def _numbered_families(self) -> Rows:
         """Each reference's family as a number from 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fpcheck.comparison.levels import Level
+from fpcheck.comparison.levels import RESEMBLES, Level
 
 BUILT_IN = "built-in defaults"  # the source of a policy that came from no file
 
@@ -55,3 +55,13 @@ class Policy:
     fail: Threshold
     warn: Threshold
     unmeasured: Unmeasured
+
+    @property
+    def bare_threshold(self) -> float | None:
+        """The raw correlation that fails a build by itself, if there is one.
+
+        A failing level of *resembles* is one too: it rests on the raw correlation alone.
+        """
+        profile = self.fail.profile
+        bare = [profile.raw] if profile is not None and profile.detrended is None else []
+        return min(bare + [RESEMBLES] * (self.fail.level is Level.RESEMBLES), default=None)

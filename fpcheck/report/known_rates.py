@@ -1,24 +1,18 @@
 """What is known about the bare threshold of the paper, for policies that set it.
 
-TensorLock, a public study of 137 models in 17 lineages: 8,698 pairs across lineages. Pairs of one
-lineage pair are not independent, so zero hits bound the rate by the number of lineages only.
+TensorLock, a public study of 137 models in 17 lineages: 8,698 pairs across lineages. Model pairs
+of one pair of lineages are not independent, so zero hits bound the rate by the 136 pairs of
+lineages: 1 - 0.025^(1/136), exact binomial, 97.5 %.
 """
 
 from __future__ import annotations
 
 from fpcheck.comparison.background import Background
-from fpcheck.policy import Policy
 from fpcheck.report.numbers import percent
 
 # raw threshold → share of the 8,698 unrelated pairs at or above it
 STUDY = {0.90: 0.023, 0.95: 0.0}
 BOUND_AT_ZERO = 0.027
-
-
-def bare_threshold(policy: Policy) -> float | None:
-    """The raw threshold that a policy fails on without asking for the detrended value."""
-    profile = policy.fail.profile
-    return profile.raw if profile and profile.detrended is None else None
 
 
 def study(threshold: float) -> str:

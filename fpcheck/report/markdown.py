@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpcheck.check import Check
-from fpcheck.comparison import Match, ProfileIndex
+from fpcheck.comparison import Match
+from fpcheck.comparison.background import Background
 from fpcheck.report import known_rates, numbers, view
 from fpcheck.report.chart import panels
 from fpcheck.report.mermaid import charts
@@ -22,7 +23,7 @@ MAX_NOTES = 20
 
 def render(check: Check, svg: str = "") -> str:
     """The report; `svg` is the name of the picture beside it, if one is written."""
-    threshold = known_rates.bare_threshold(check.policy)
+    threshold = check.policy.bare_threshold
     drawn = panels(check.signature, view.best(check))
     return (
         _environment()
@@ -42,7 +43,7 @@ def render(check: Check, svg: str = "") -> str:
             provenance=view.provenance(check),
             threshold=threshold,
             study="" if threshold is None else known_rates.study(threshold),
-            library_rate=_library_rate(check, threshold),
+            library_rate=known_rates.library_rate(check.false_alarms) if check.false_alarms else "",
             panels=drawn,
             charts=charts(drawn),
             svg=svg,
@@ -94,14 +95,12 @@ def _chance(match: Match) -> Markup:
     found = match.backgrounds
     if found is None:
         return Markup("–")
-    raw = max(found.checkpoint_raw, found.reference_raw, key=lambda b: b.rate)
-    detrended = max(found.checkpoint_detrended, found.reference_detrended, key=lambda b: b.rate)
+    raw = max(found.checkpoint_raw, found.reference_raw, key=_severity)
+    detrended = max(found.checkpoint_detrended, found.reference_detrended, key=_severity)
     return Markup(f"{numbers.rate(raw)} · {numbers.rate(detrended)}")
 
 
-def _library_rate(check: Check, threshold: float | None) -> str:
-    from fpcheck.comparison.false_alarms import false_alarms
-
-    if threshold is None:
-        return ""
-    return known_rates.library_rate(false_alarms(ProfileIndex(check.library), threshold))
+def _severity(background: Background) -> tuple[float, float]:
+    """Hits before bounds: "0 of 100" bounds the rate at 3 %, and "2 of 100" is still worse news."""
+    share = background.reaching / background.families if background.families else -1.0
+    return share, background.rate if background.families else 0.0

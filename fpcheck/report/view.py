@@ -9,11 +9,10 @@ from types import MappingProxyType
 from fpcheck import __version__
 from fpcheck.check import Check
 from fpcheck.comparison import Level, Match
+from fpcheck.comparison.match import SHOWN
 from fpcheck.policy import BUILT_IN
 from fpcheck.reference import Reference
 from fpcheck.verdict import Finding, Outcome
-
-SHOWN = 10  # rows of the table of matches; the JSON report has all of them
 
 ICONS: Mapping[Outcome, str] = MappingProxyType(
     {Outcome.PASS: "✅", Outcome.WARN: "⚠️", Outcome.FAIL: "❌"}
@@ -26,7 +25,7 @@ def best(check: Check) -> Match | None:
 
 
 def shown(check: Check) -> tuple[Match, ...]:
-    """The matches that a report has room for."""
+    """The matches that have a background; the JSON report has the others too."""
     return (check.matches or ())[:SHOWN]
 
 
@@ -53,7 +52,7 @@ def summary(check: Check) -> str:
     if check.matches is None:
         return "Nothing could be measured, which the policy ignores"
     if check.verdict.notes:
-        return "Every match is declared or follows from what is declared"
+        return "All that the policy would object to is declared, or follows from what is declared"
     return "It resembles no reference so much that the policy objects"
 
 

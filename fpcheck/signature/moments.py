@@ -13,8 +13,8 @@ from fpcheck.errors import CheckError
 from fpcheck.signature import Moments
 from fpcheck.signature.decode import Doubles
 
-# Squares of values between these neither overflow float64 nor lose digits to underflow.
-SMALL, LARGE = 1e-140, 1e140
+# Between these magnitudes float64 holds the squares of values and of their last digits.
+SMALL, LARGE = 1e-130, 1e130
 
 
 @dataclass(frozen=True, slots=True)

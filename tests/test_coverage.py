@@ -1,0 +1,62 @@
+"""What was not recognised never passes silently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpcheck.cli import main
+from tests.checkpoints import llama, safetensors, write, write_sharded
+
+
+def renamed(tensors: dict[str, np.ndarray], *layers: int) -> dict[str, np.ndarray]:
+    """The tensors, with the attention of some layers under names that nothing knows."""
+    parts = tuple(f".{layer}.self_attn" for layer in layers)
+    return {
+        n.replace("self_attn", "mystery") if any(p in n for p in parts) else n: t
+        for n, t in tensors.items()
+    }
+
+
+UNKNOWN = renamed(llama(width=32), *range(10))
+VISION = llama(layers=4, width=8, prefix="vision.layers")
+
+
+@pytest.mark.parametrize(
+    ("tensors", "code", "message"),
+    [
+        (renamed(llama(layers=24), *range(6, 24)), 3, "18 of 24 layers"),
+        (renamed(llama(layers=24), 3), 0, "1 of 24 layers"),
+        (UNKNOWN | VISION, 3, "model.layers: 10 of 10 layers"),
+        ({n.removeprefix("model.layers."): t for n, t in UNKNOWN.items()} | VISION, 3, "top level"),
+        ({f"0.auto_model.{n}": t for n, t in llama().items()}, 0, "PASS"),
+        ({n.removeprefix("model."): t for n, t in llama().items()}, 0, "PASS"),
+    ],
+)
+def test_a_model_that_is_measured_in_part_is_said_to_be(
+    tensors: dict[str, np.ndarray],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(tmp_path, tensors)
+
+    assert main(["check", str(tmp_path)]) == code
+    assert message in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["real.safetensors", "pytorch_model.bin", "gguf/model.Q4.gguf"])
+def test_a_weight_file_beside_the_checkpoint_is_a_finding(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in (write(tmp_path / "one", llama()), write_sharded(tmp_path / "two", llama())):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(safetensors(llama(seed=1)))
+
+        assert main(["check", str(folder)]) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith("WARN")
+        assert f"{name}: a weight file that was not looked into" in printed
