@@ -5,21 +5,21 @@ Names and shapes must both fit. What fits nothing is reported with its reason, n
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fpcheck.checkpoint import Checkpoint, Tensor
-from fpcheck.checkpoint.config import flag, views
+from fpcheck.checkpoint.config import flag, model_types
 from fpcheck.checkpoint.dtypes import MEASURABLE
+from fpcheck.fitting import Layers, depth, fault, fits_width, width
 from fpcheck.layouts import LAYOUTS, Layout, Role
 from fpcheck.packing import Pattern, channels, over_bias, over_matrix, whole
+from fpcheck.stacks import largest_stack, readings
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")  # a canonical layer number: "07" would be a second 7
-# Siblings that say a stored value is a code, whose weight is code × scale.
-_SCALES = ("_scale_inv", "_scale", "_scales")
+# The deepest models have a few hundred layers; a table of more is no model.
+MAX_LAYERS = 2_000
 
 Tails = frozenset[str]
 
@@ -51,24 +51,47 @@ class Attention:
     notes: tuple[str, ...]
 
 
-Layers = dict[int, dict[str, Tensor]]  # layer number → tail → tensor
-
-
 def find_attention(checkpoint: Checkpoint) -> Attention:
     """The attention matrices of a checkpoint, and why others could not be taken for such."""
     towers: list[Tower] = []
-    faults: dict[str, list[str]] = defaultdict(list)
+    faults: list[str] = []
     notes: list[str] = []
-    for (prefix, tails), layers in sorted(_stacks(checkpoint).items(), key=_by_name):
+    main = largest_stack(checkpoint.tensors).name
+    for (prefix, tails), every in sorted(_stacks(checkpoint).items(), key=_by_name):
         rows = [row for row in LAYOUTS if frozenset(row.tails.values()) == tails]
+        layers, left_out = _belonging(prefix, rows, every, prefix == main, checkpoint.config)
         row, pooled = _choose(rows, layers, checkpoint)
         tower, found = _tower(prefix, row, layers, checkpoint, pooled)
-        faults[prefix] += found
+        faults += found
         if tower:
             towers.append(tower)
+            faults += left_out
             notes += _pooled_note(tower, row) if pooled else []
-    unmeasured = [fault for prefix in faults for fault in faults[prefix]]
-    return Attention(tuple(towers), tuple(dict.fromkeys(unmeasured)), tuple(notes))
+    return Attention(tuple(towers), tuple(dict.fromkeys(faults)), tuple(notes))
+
+
+def _belonging(
+    prefix: str, rows: list[Layout], layers: Layers, main: bool, config: Mapping[str, Any]
+) -> tuple[Layers, list[str]]:
+    """The layers that are the model's, and in words those that only carry its names.
+
+    A loader ignores layers that its config does not count, and so must the profile: appended
+    decoys would bend it at no cost. Matrices of another width cannot be of the same stack.
+    """
+    if len(layers) > MAX_LAYERS:
+        return {}, [f"{prefix}: more than {MAX_LAYERS:,} layers"]
+    limit = depth(prefix, config) if main else None
+    within = {n: tensors for n, tensors in layers.items() if limit is None or n < limit}
+    wanted = width(rows, within)
+    kept = {n: tensors for n, tensors in within.items() if fits_width(rows, tensors, wanted)}
+    left_out = []
+    if len(within) < len(layers):
+        beyond = min(set(layers) - set(within))
+        left_out.append(f"{prefix}: layers from {beyond} on are beyond the config's {limit}")
+    if len(kept) < len(within):
+        odd = min(set(within) - set(kept))
+        left_out.append(f"{prefix}.{odd}: its matrices are not of the stack's width, {wanted}")
+    return kept, left_out
 
 
 def _by_name(stack: tuple[tuple[str, Tails], Layers]) -> tuple[str, list[str]]:
@@ -107,14 +130,6 @@ def _index() -> dict[str, set[Tails]]:
     return index
 
 
-def readings(name: str) -> Iterable[tuple[str, int, str]]:
-    """Each way to read a name as tower, layer number, tail."""
-    parts = name.split(".")
-    for place, part in enumerate(parts):
-        if _NUMBER.fullmatch(part):
-            yield ".".join(parts[:place]), int(part), ".".join(parts[place + 1 :])
-
-
 def _bias(tail: str) -> str:
     return tail.removesuffix("weight") + "bias"
 
@@ -128,9 +143,9 @@ def _tower(
     complete = False
     for number, tensors in sorted(layers.items()):
         present = {role: tensors[tail] for role, tail in row.tails.items() if tail in tensors}
-        fault = _fault(row, present, checkpoint)
-        if fault:
-            faults.append(f"{prefix}.{number}: {fault}")
+        wrong = fault(row, present, checkpoint)
+        if wrong:
+            faults.append(f"{prefix}.{number}: {wrong}")
         elif present:
             complete = complete or len(present) == len(row.tails)
             found[number] = _pieces(row, present, tensors, checkpoint.config, pooled)
@@ -151,8 +166,7 @@ def _choose(rows: list[Layout], layers: Layers, checkpoint: Checkpoint) -> tuple
 
 
 def _named(row: Layout, checkpoint: Checkpoint) -> bool:
-    types = {view.get("model_type") for view in views(checkpoint.config)}
-    if not types & row.model_types:
+    if not model_types(checkpoint.config) & row.model_types:
         return False
     for key, needed, default in row.flags:
         value = flag(checkpoint.config, key)
@@ -171,32 +185,6 @@ def _splits(row: Layout, layers: Layers, config: Mapping[str, Any]) -> bool:
         if set(row.tails.values()) <= set(tensors)
     ]
     return all(channels(row, fused.shape, o.shape, config) is not None for fused, o in both)
-
-
-def _fault(row: Layout, present: Mapping[Role, Tensor], checkpoint: Checkpoint) -> str:
-    """Why a layer cannot be measured, or ""."""
-    for tensor in present.values():
-        if tensor.dtype not in MEASURABLE:
-            return f"{tensor.name} is stored as {tensor.dtype}, which means nothing without scales"
-        if len(tensor.shape) != 2 or not tensor.count:
-            return f"{tensor.name} has shape {list(tensor.shape)}, not that of a matrix"
-        if any(tensor.name + scale in checkpoint.tensors for scale in _SCALES):
-            return f"{tensor.name} has scales beside it, which this version does not apply"
-    return _misshapen(row, present)
-
-
-def _misshapen(row: Layout, present: Mapping[Role, Tensor]) -> str:
-    shapes = {role: tensor.shape for role, tensor in present.items()}
-    if row.transposed:
-        shapes = {role: shape[::-1] for role, shape in shapes.items()}
-    q, k, v, o = (shapes.get(role) for role in (Role.Q, Role.K, Role.V, Role.O))
-    if q and o and q[0] != o[1]:
-        return f"q gives {q[0]} rows, o takes {o[1]}"
-    if k and v and k != v:
-        return f"k has shape {list(k)}, v {list(v)}"
-    if q and k and not row.cross and q[1] != k[1]:
-        return f"q takes {q[1]} inputs, k {k[1]}"
-    return ""
 
 
 def _pieces(

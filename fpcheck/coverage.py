@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
-from fpcheck.attention import Tower, readings
+from fpcheck.attention import Tower
 from fpcheck.checkpoint import Checkpoint
+from fpcheck.stacks import largest_stack, place_of
 
-ENOUGH = 0.5  # below this share of its layers, a model counts as unmeasured
+# Below this share of its layers, a model counts as unmeasured: a profile still keeps its shape when
+# a quarter of its layers are interpolated, and much less of it could be anything.
+ENOUGH = 0.75
 
 
 @dataclass(frozen=True)
@@ -44,26 +46,12 @@ def coverage(checkpoint: Checkpoint, towers: tuple[Tower, ...]) -> Coverage:
     Without this, a known vision tower would let an unknown language model pass, and a few layers
     that kept their names the many that were renamed.
     """
-    weights: dict[str, int] = defaultdict(int)
-    layers: dict[str, set[int]] = defaultdict(set)
-    for name, tensor in checkpoint.tensors.items():
-        place = _place(name)
-        if place:
-            weights[place[0]] += tensor.count
-            layers[place[0]].add(place[1])
-    stack = max(weights, key=lambda name: weights[name], default="")
-    covered = {_place(name) for name in _measured(towers)}
-    measured = {number for number in layers[stack] if (stack, number) in covered}
-    return Coverage(stack, frozenset(layers[stack]), frozenset(measured))
+    stack = largest_stack(checkpoint.tensors)
+    covered = {place_of(name) for name in _measured(towers)}
+    measured = {number for number in stack.layers if (stack.name, number) in covered}
+    return Coverage(stack.name, stack.layers, frozenset(measured))
 
 
 def _measured(towers: tuple[Tower, ...]) -> set[str]:
     layers = (layer for tower in towers if not tower.cross for layer in tower.layers.values())
     return {piece.tensor.name for layer in layers for piece in layer}
-
-
-def _place(name: str) -> tuple[str, int] | None:
-    """The stack and layer of a tensor: its first number, but for one that begins the name."""
-    found = [(prefix, number) for prefix, number, _ in readings(name)]
-    named = [place for place in found if place[0]]
-    return next(iter(named or found), None)

@@ -109,7 +109,11 @@ def judge(policy: Policy, facts: Facts) -> Verdict:
     raised = [finding for rule in RULE_KINDS.values() for finding in rule(policy, facts)]
     gravest = sorted(raised, key=lambda finding: -_gravity(finding.outcome))
     kept = {_subject(finding): finding for finding in reversed(gravest)}
-    ordered = sorted(kept.values(), key=lambda f: (-_gravity(f.outcome), f.reference, f.detail))
+    places = {match.reference.id: place for place, match in enumerate(facts.matches or ())}
+    ordered = sorted(
+        kept.values(),
+        key=lambda f: (-_gravity(f.outcome), places.get(f.reference, -1), f.detail),
+    )
     return Verdict(
         findings=tuple(f for f in ordered if f.outcome is not Outcome.PASS),
         notes=tuple(f for f in ordered if f.outcome is Outcome.PASS),

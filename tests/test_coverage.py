@@ -60,3 +60,51 @@ def test_a_weight_file_beside_the_checkpoint_is_a_finding(
         printed = capsys.readouterr().out
         assert printed.startswith("WARN")
         assert f"{name}: a weight file that was not looked into" in printed
+
+
+DECOY = np.random.default_rng(9).normal(size=(2, 2)).astype("<f4")
+CONFIG = {"model_type": "llama", "num_hidden_layers": 10}
+
+
+def decoys(first: int, last: int, matrix: np.ndarray) -> dict[str, np.ndarray]:
+    names = ("q_proj", "k_proj", "v_proj", "o_proj")
+    return {
+        f"model.layers.{layer}.self_attn.{name}.weight": matrix * (layer % 7 + 1)
+        for layer in range(first, last)
+        for name in names
+    }
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"model.layers.10.self_attn.q_proj.weight": DECOY[:1, :1]},
+        decoys(10, 40, DECOY),
+        decoys(10, 40, np.tile(DECOY, (8, 8))),
+        {n.replace("model.", "extra."): t for n, t in decoys(0, 8, DECOY).items()},
+    ],
+    ids=["one tensor", "tiny layers", "layers of full size", "a tower"],
+)
+def test_decoys_that_a_loader_ignores_hide_nothing(
+    more: dict[str, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "known", llama())
+    main(["library", "add", str(tmp_path / "known"), "--to", str(tmp_path / "lib"), "--id", "a/b"])
+    write(tmp_path / "release", llama() | more, CONFIG)
+
+    assert main(["check", str(tmp_path / "release"), "--library", str(tmp_path / "lib")]) == 1
+    assert "a/b: identical" in capsys.readouterr().out
+
+
+def test_a_released_file_with_a_references_digest_is_identical_whatever_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "known", llama())
+    main(["library", "add", str(tmp_path / "known"), "--to", str(tmp_path / "lib"), "--id", "a/b"])
+    write(tmp_path / "release", llama(seed=3))
+    (tmp_path / "release" / "more").mkdir()
+    content = (tmp_path / "known" / "model.safetensors").read_bytes()
+    (tmp_path / "release" / "more" / "weights.dat").write_bytes(content)
+
+    assert main(["check", str(tmp_path / "release"), "--library", str(tmp_path / "lib")]) == 1
+    assert "SHA-256" in capsys.readouterr().out

@@ -19,6 +19,8 @@ ORDER = (
     "fields",
     "layouts",
     "packing",
+    "fitting",
+    "stacks",
     "attention",
     "coverage",
     "signature",

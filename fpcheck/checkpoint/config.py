@@ -45,3 +45,9 @@ def flag(config: Mapping[str, Any], key: str) -> bool | None:
         if isinstance(view.get(key), bool):
             return bool(view[key])
     return None
+
+
+def model_types(config: Mapping[str, Any]) -> frozenset[str]:
+    """Every architecture that the config names, its sub-configs included."""
+    found = (view.get("model_type") for view in views(config))
+    return frozenset(name for name in found if isinstance(name, str))

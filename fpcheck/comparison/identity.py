@@ -6,45 +6,53 @@ from fpcheck.layouts import MATRICES
 from fpcheck.reference import How, Reference
 from fpcheck.signature import Moments, Signature, TowerProfile
 
-TOLERANCE = 1e-6  # relative; rounding to another dtype moves a standard deviation by about this
-
-SAME_FILES = "every weight file has the reference's SHA-256 digest"
-SAME_STATISTICS = "every attention statistic equals the reference's to one part in a million"
+TOLERANCE = 1e-6  # relative: reading the same values in any order moves a statistic by far less
+SAME_FILES = "the reference's weight files, by their SHA-256 digests"
+SAME_STATISTICS = "every attention statistic of the reference, to one part in a million"
 
 
 def identity(signature: Signature, reference: Reference) -> str:
     """Why the weights are the same, in words, or "" when nothing says so."""
     if reference.obtained.how is not How.COMPUTED:
         return ""
-    other = reference.signature
-    digests = signature.weight_digests
-    if digests and digests == other.weight_digests:
+    if _same_files(signature, reference.signature):
         return SAME_FILES
-    if same_statistics(signature, other):
-        return SAME_STATISTICS
-    return ""
+    return SAME_STATISTICS if same_statistics(signature, reference.signature) else ""
+
+
+def _same_files(one: Signature, other: Signature) -> bool:
+    """Whether every weight file of `other` is among the files of `one`, under whatever names."""
+    theirs = other.weight_digests
+    return bool(theirs) and {file.digest for file in one.files}.issuperset(theirs or ())
 
 
 def same_statistics(one: Signature, other: Signature) -> bool:
-    """Whether a tower of `one` has every count, mean and std of the main tower of `other`."""
+    """Whether a tower of `one` has every count, mean and std of the main tower of `other`.
+
+    Layers and towers beyond those are no difference: whoever adds them has the weights still.
+    """
     main = main_tower(other)
     return main is not None and any(
-        _same_tower(tower, main) for tower in one.towers if tower.weights and not tower.cross
+        _contains(tower, main) for tower in one.towers if not tower.cross
     )
 
 
 def main_tower(signature: Signature) -> TowerProfile | None:
     """The self-attention tower with the most weights, the first by name among equals."""
-    own = [tower for tower in signature.towers if not tower.cross]
+    own = [tower for tower in signature.towers if not tower.cross and tower.weights]
     return max(own, key=lambda tower: tower.weights, default=None)
 
 
-def _same_tower(one: TowerProfile, other: TowerProfile) -> bool:
-    roles = [role for role in MATRICES if role in one.roles or role in other.roles]
+def _contains(tower: TowerProfile, other: TowerProfile) -> bool:
+    places = {layer: place for place, layer in enumerate(tower.layers)}
+    if not places.keys() >= set(other.layers):
+        return False
+    at = [places[layer] for layer in other.layers]
     return all(
-        len(one.roles.get(role, ())) == len(other.roles.get(role, ()))
-        and all(map(_same, one.roles[role], other.roles[role]))
-        for role in roles
+        role in tower.roles
+        and all(_same(tower.roles[role][p], m) for p, m in zip(at, own, strict=True))
+        for role, own in other.roles.items()
+        if role in MATRICES
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,29 +47,35 @@ class ProfileScore:
 def curves(tower: TowerProfile) -> dict[Role, Array]:
     """The standard deviations over the layers of each matrix role, qkv pooled where it was split.
 
-    A role of fewer than MIN_LAYERS layers is left out.
+    A role that some layers lack is interpolated over the layers' numbers, so that its curve keeps
+    its place in depth. A role of fewer than MIN_LAYERS layers is left out.
     """
-    found = {role: _curve(tower.roles[role]) for role in ROLES if role in tower.roles}
+    found = {role: _curve(tower, tower.roles[role]) for role in ROLES if role in tower.roles}
     if all(role in tower.roles for role in SPLIT[:3]):
         layers = zip(*(tower.roles[role] for role in SPLIT[:3]), strict=True)
-        found[Role.QKV] = _pooled([layer for layer in layers if None not in layer])
+        found[Role.QKV] = _curve(tower, [_pooled(layer) for layer in layers])
     return {role: curve for role, curve in found.items() if curve.size >= MIN_LAYERS}
 
 
-def _curve(moments: Sequence[Moments | None]) -> Array:
-    return np.array([m.std for m in moments if m is not None], dtype=np.float64)
-
-
-def _pooled(layers: Sequence[Sequence[Moments | None]]) -> Array:
-    """The standard deviation of several roles as one tensor; an unpublished mean counts as 0."""
-    parts = [[(m.count, m.mean or 0.0, m.std) for m in layer if m] for layer in layers]
-    if not parts:
+def _curve(tower: TowerProfile, moments: Sequence[Moments | None]) -> Array:
+    known = [(layer, m.std) for layer, m in zip(tower.layers, moments, strict=True) if m]
+    if not known:
         return np.empty(0)
-    count, mean, std = np.moveaxis(np.array(parts, dtype=np.float64), 2, 0)
-    share = count / count.sum(axis=1, keepdims=True)
-    centre = (share * mean).sum(axis=1, keepdims=True)
-    pooled: Array = np.sqrt((share * (std**2 + (mean - centre) ** 2)).sum(axis=1))
-    return pooled
+    numbers, curve = np.array(known, dtype=np.float64).T
+    even = np.linspace(numbers[0], numbers[-1], len(known))
+    at_even: Array = curve if np.array_equal(numbers, even) else np.interp(even, numbers, curve)
+    return at_even
+
+
+def _pooled(parts: Sequence[Moments | None]) -> Moments | None:
+    """The moments of several roles taken as one tensor; an unpublished mean counts as 0."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    count = sum(m.count for m in known)
+    mean = sum(m.count * (m.mean or 0.0) for m in known) / count
+    square = sum(m.count * (m.std**2 + ((m.mean or 0.0) - mean) ** 2) for m in known) / count
+    return Moments(count, mean, math.sqrt(square))
 
 
 def is_fused(tower: TowerProfile) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fpcheck.check import Check, check
-from fpcheck.policy import Policy, Unmeasured
+from fpcheck.policy import Policy, ProfileThreshold, Threshold, Unmeasured
 from fpcheck.policy.load import default_policy
 from fpcheck.source.local import LocalSource
 from tests.checkpoints import llama, write
@@ -33,6 +33,12 @@ def run(folder: Path, library: object, policy: Policy) -> Check:
 def a_passing_check(tmp_path: Path) -> Check:
     """A checkpoint that resembles no reference."""
     return run(write(tmp_path / "release", llama()), a_library(*strangers()), default_policy())
+
+
+def a_bare_check(tmp_path: Path) -> Check:
+    """The same under a policy of the bare threshold."""
+    bare = replace(default_policy(), fail=Threshold(None, ProfileThreshold(0.90)))
+    return run(write(tmp_path / "release", llama()), a_library(*strangers()), bare)
 
 
 def a_failing_check(tmp_path: Path) -> Check:

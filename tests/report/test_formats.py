@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from fpcheck.policy import ProfileThreshold, Threshold
 from fpcheck.report import FORMATS, markdown, svg
 from fpcheck.report.sinks import literal, plain, visible
-from tests.report.checks import CHECKS, a_failing_check, a_hostile_check, a_passing_check
+from tests.report.checks import (
+    CHECKS,
+    a_bare_check,
+    a_failing_check,
+    a_hostile_check,
+    a_passing_check,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 SUFFIX = {"terminal": "txt", "markdown": "md", "json": "json"}
@@ -125,12 +129,9 @@ def test_literal_text_is_one_code_span_even_in_a_table(text: str) -> None:
 
 
 def test_a_bare_threshold_is_reported_with_its_known_false_alarms(tmp_path: Path) -> None:
-    check = a_passing_check(tmp_path)
-    bare = Threshold(None, ProfileThreshold(0.90, None, 8))
-
-    report = markdown.render(replace(check, policy=replace(check.policy, fail=bare)))
+    report = markdown.render(a_bare_check(tmp_path))
 
     assert "bare threshold of 0.9 raw" in report
     assert "2.3 % at 0.90 or above" in report
     assert "of 8 unrelated families" in report
-    assert "bare threshold" not in markdown.render(check)
+    assert "bare threshold" not in markdown.render(a_passing_check(tmp_path))
