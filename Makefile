@@ -67,7 +67,8 @@ tests: dev-environment $(if $(filter $(EXAMPLE),$(FPCHECK_MINILM)),$(FETCHED))
 
 .PHONY: bench
 bench: dev-environment $(FETCHED)
-	for b in benchmarks/*.py; do $(BIN)/python "$$b" || exit; done
+	$(BIN)/python -m benchmarks.strangers
+	$(BIN)/python -m benchmarks.speed
 
 COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --index-url https://pypi.org/simple \

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks import strangers
 from fpcheck.cli import main
 from fpcheck.comparison import Level
 from fpcheck.delivery.workflow import OUTPUTS
@@ -114,3 +115,11 @@ def test_the_readme_shows_what_is_really_printed(
         README.write_text(text[: place.start("output")] + printed + text[place.end("output") :])
 
     assert os.environ.get("UPDATE_GOLDEN") or place["output"] == printed
+
+
+def test_the_readme_quotes_what_the_benchmark_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    strangers.main()
+    printed = capsys.readouterr().out
+
+    assert f"```text\n{printed}```" in README.read_text()
+    assert "highest over >= 8 layers: 0.956" in printed, "the report's template says 0.96"

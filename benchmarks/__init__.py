@@ -1,0 +1,1 @@
+"""Measurements of fpcheck itself: what they print is what README quotes."""
