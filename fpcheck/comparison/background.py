@@ -36,6 +36,11 @@ class Background:
         return min(1.0, (self.reaching or 3) / self.families)
 
     @property
+    def rank(self) -> int:
+        """The place of the judged value among the families' scores, 1 when none reaches it."""
+        return self.reaching + 1
+
+    @property
     def bound(self) -> bool:
         """Whether `rate` is an upper bound from zero hits, not an estimate from hits."""
         return self.reaching == 0

@@ -9,6 +9,7 @@ from fpcheck import __version__
 from fpcheck.check import Check
 from fpcheck.comparison import Level, Match
 from fpcheck.comparison.background import Background
+from fpcheck.comparison.profile import ProfileScore
 from fpcheck.policy import Policy, Threshold
 from fpcheck.report import view
 from fpcheck.signature import Signature
@@ -55,7 +56,7 @@ def comparison(one: Signature, other: Signature, found: Match | None) -> str:
             "other": str(other.origin),
             "level": found.level if found else Level.NONE,
             "identical": found.identical or None if found else None,
-            "profile": _profile(found) if found else None,
+            "profile": _profile(found.profile) if found else None,
         }
     )
 
@@ -77,13 +78,13 @@ def _match(match: Match) -> dict[str, Any]:
         "level": match.level,
         "identical": match.identical or None,
         "obtained": view.how_obtained(match.reference),
-        "profile": _profile(match),
+        "profile": _profile(match.profile),
+        "other_towers": [_profile(score) for score in match.profiles[1:]],
         "background": _backgrounds(match),
     }
 
 
-def _profile(match: Match) -> dict[str, Any] | None:
-    score = match.profile
+def _profile(score: ProfileScore | None) -> dict[str, Any] | None:
     if score is None:
         return None
     return {
@@ -122,6 +123,7 @@ def _background(background: Background) -> dict[str, Any]:
         "median": _number(background.median),
         "highest": _number(background.highest),
         "reaching": background.reaching,
+        "rank": background.rank,
         "rate": _number(background.rate),
         "bound": background.bound,
     }
