@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from fpcheck.errors import FormatError
+from fpcheck.errors import FormatError, SourceError, UsageError
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,31 @@ def open_source(
     """
     from fpcheck.source.local import LocalSource
 
-    if Path(checkpoint).exists():
+    if _exists(checkpoint):
         return LocalSource(checkpoint)
     from fpcheck.source.hub import HubSource, parse_hub_id
 
-    return HubSource(parse_hub_id(checkpoint), token=token, endpoint=endpoint)
+    try:
+        return HubSource(parse_hub_id(checkpoint), token=token, endpoint=endpoint)
+    except SourceError as error:
+        raise _neither(checkpoint, error) from error
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError) as error:  # too long, a NUL, a folder that is closed
+        reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        raise UsageError(
+            f"{path[:200]!r}: not a path that can be looked up: {reason}",
+            hint="name a folder or a .safetensors file, or owner/name on the Hub",
+        ) from error
+
+
+def _neither(checkpoint: str, error: SourceError) -> SourceError:
+    """The Hub's refusal, for a user who may have meant a path and misspelt it."""
+    reason = str(error).removeprefix(f"{checkpoint}: ")
+    return SourceError(
+        f"{checkpoint}: there is no such file or folder, so it was read as a Hub id: {reason}",
+        hint="check the path; for a model on the Hub: " + (error.hint or "check the endpoint"),
+    )

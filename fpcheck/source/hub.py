@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 from fpcheck.errors import SourceError, UsageError
 from fpcheck.source import SourceFile
@@ -64,7 +65,8 @@ class HubSource:
     """Files of one repository at the commit that its revision meant when the source was opened.
 
     Requests go through huggingface_hub's session, so its proxies, certificate authorities, token
-    and offline mode hold. They are not the client's downloads: it would write a cache.
+    and offline mode hold. They are not the client's own calls: its downloads write a cache, and
+    its listing believes whatever a server sends.
     """
 
     # One request a piece: large enough that the round trip does not count, small enough that
@@ -86,7 +88,7 @@ class HubSource:
         """
         login = log_in(token, endpoint)
         self.origin, self._files = list_files(hub_id.repo, hub_id.revision, login, patience)
-        self._client = HubClient(login.endpoint, login.headers, patience)
+        self._client = HubClient(login, patience)
 
     def files(self) -> Mapping[str, SourceFile]:
         return self._files
@@ -114,11 +116,9 @@ class HubSource:
         self.close()
 
     def _pinned(self, file: str) -> Pinned:
-        from huggingface_hub import hf_hub_url
-
         if file not in self._files:
             raise SourceError(f"{self.origin.name}: {file[:200]!r} is not in the repository")
-        url = hf_hub_url(
-            self.origin.name, file, revision=self.origin.commit, endpoint=self._client.endpoint
-        )
-        return Pinned(self.origin, self._files[file], url)
+        # The client's hf_hub_url forgets the endpoint where it is not the environment's as well.
+        home, origin = self._client.login.endpoint, self.origin
+        url = f"{home}/{origin.name}/resolve/{origin.commit}/{quote(file)}"
+        return Pinned(origin, self._files[file], url)

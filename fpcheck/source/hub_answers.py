@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fpcheck.errors import SourceError
-from fpcheck.source.patience import TemporaryError
+from fpcheck.source.patience import NoConnectionError, TemporaryError
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -71,7 +71,9 @@ def network_errors(what: str) -> Iterator[None]:
             raise SourceError(
                 f"{what}: the server's certificate is not trusted", hint=hint
             ) from None
-        raise TemporaryError(f"no connection ({type(error).__name__})") from None
+        unmet = isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError))
+        kind = NoConnectionError if unmet else TemporaryError
+        raise kind(f"no connection ({type(error).__name__})") from None
 
 
 def _requested_wait(response: Response) -> float | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fpcheck.errors import SourceError
 from fpcheck.source import Origin, SourceFile
-from fpcheck.source.hub_answers import HUB, STORAGE, network_errors, refuse_failure
+from fpcheck.source.hub_answers import HUB, STORAGE, refuse_failure
+from fpcheck.source.hub_login import Login
+from fpcheck.source.hub_request import refuse_compressed, request
 from fpcheck.source.patience import Patience, TemporaryError
 from fpcheck.source.redirects import MAX_HOPS, REDIRECTS, redirect_target, same_origin
 
 if TYPE_CHECKING:
     from httpx2 import Response
 
-STALL_SECONDS = 30.0  # without one byte; the client's own default is to wait for ever
 EXPIRED = frozenset({401, 403, 404, 410})  # what storage answers to a signed link of yesterday
 CHANGED = "the file changed since it was listed, or a proxy altered the answer; check again"
 
@@ -50,11 +49,10 @@ class Piece:
 class HubClient:
     """Ranged GETs below one endpoint, through huggingface_hub's own session. Thread-safe.
 
-    `headers` may hold the user's token, so they go to the endpoint's own origin alone.
+    The login may hold the user's token, so its headers go to the endpoint's own origin alone.
     """
 
-    endpoint: str
-    headers: Mapping[str, str] = field(repr=False)
+    login: Login
     patience: Patience = field(repr=False)
     # Where a file's link led the last time: asking the Hub again for every piece costs its quota.
     targets: dict[str, str] = field(default_factory=dict, repr=False)
@@ -72,8 +70,9 @@ class HubClient:
 
     def _follow(self, url: str, piece: Piece, end: float, *, may_expire: bool = False) -> bool:
         """Read the piece from where `url` leads; False when the link has expired, as it may."""
+        what, headers = str(piece.pinned), {"range": f"bytes={piece.range}"}
         for _ in range(MAX_HOPS + 1):
-            with self._get(url, piece) as response:
+            with request(what, url, self.login, headers) as response:
                 if may_expire and response.status_code in EXPIRED:
                     return False
                 self._check_identity(response, url, piece.pinned)
@@ -81,27 +80,12 @@ class HubClient:
                     self._take(response, url, piece, end)
                     return True
                 location = response.headers.get("location", "")
-                url = redirect_target(str(piece.pinned), url, location, self.endpoint)
-        raise SourceError(f"{piece.pinned}: more than {MAX_HOPS} redirects", hint=CHANGED)
-
-    @contextmanager
-    def _get(self, url: str, piece: Piece) -> Iterator[Response]:
-        from huggingface_hub import get_session
-
-        headers = dict(self.headers) if same_origin(url, self.endpoint) else {}
-        # Compressed, a range would be one of other bytes.
-        headers |= {"range": f"bytes={piece.range}", "accept-encoding": "identity"}
-        with (
-            network_errors(str(piece.pinned)),
-            get_session().stream(
-                "GET", url, headers=headers, follow_redirects=False, timeout=STALL_SECONDS
-            ) as response,
-        ):
-            yield response
+                url = redirect_target(what, url, location, self.login.endpoint)
+        raise SourceError(f"{what}: more than {MAX_HOPS} redirects", hint=CHANGED)
 
     def _check_identity(self, response: Response, url: str, pinned: Pinned) -> None:
         """Hold the endpoint to the commit and digest that it listed; storage names neither."""
-        if response.status_code >= 400 or not same_origin(url, self.endpoint):
+        if response.status_code >= 400 or not same_origin(url, self.login.endpoint):
             return
         commit = response.headers.get("x-repo-commit", pinned.origin.commit)
         if commit != pinned.origin.commit:
@@ -114,7 +98,7 @@ class HubClient:
             raise SourceError(f"{pinned}: ETag {tag[:70]!r}, listed as {listed}", hint=CHANGED)
 
     def _take(self, response: Response, url: str, piece: Piece, end: float) -> None:
-        who = HUB if same_origin(url, self.endpoint) else STORAGE
+        who = HUB if same_origin(url, self.login.endpoint) else STORAGE
         refuse_failure(str(piece.pinned), response, who)
         _check_range(response, piece)
         self._fill(response, piece, end)
@@ -136,9 +120,8 @@ class HubClient:
 
 def _check_range(response: Response, piece: Piece) -> None:
     """Refuse an answer that is not exactly the asked range, before its body is read."""
+    refuse_compressed(str(piece.pinned), response)
     headers, size = response.headers, piece.pinned.file.size
-    if headers.get("content-encoding", "identity") != "identity":
-        raise SourceError(f"{piece.pinned}: sent compressed, unasked", hint=CHANGED)
     if response.status_code == 200 and len(piece.view) == size:
         given, wanted = headers.get("content-length", str(size)), str(size)
     elif response.status_code == 206:

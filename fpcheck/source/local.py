@@ -6,15 +6,17 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import Self
 
 from fpcheck.errors import FormatError, SourceError, UsageError
 from fpcheck.source import Origin, SourceFile
+from fpcheck.source.descriptors import Descriptors
 
-# Version control and download bookkeeping are not part of what is released.
-IGNORED_FOLDERS = frozenset({".git", ".cache", "__pycache__"})
+# Version control and Python's own bookkeeping are not part of what is released; nor is the Hub
+# client's, which keeps it at one place only. Other hidden folders may hold weights.
+IGNORED_FOLDERS = frozenset({".git", "__pycache__"})
+HUB_BOOKKEEPING = Path(".cache", "huggingface")
 # A checkpoint has tens to thousands of files; a folder with more is not a checkpoint.
 MAX_FILES = 100_000
 # What is read beside a single safetensors file: nothing else in its folder is part of the check.
@@ -33,8 +35,7 @@ class LocalSource:
     def __init__(self, path: str) -> None:
         """Raises UsageError when `path` is not a folder or a *.safetensors file."""
         self.origin = Origin(path)
-        self._descriptors: dict[str, int] = {}
-        self._lock = Lock()
+        self._descriptors = Descriptors(self._open)
         given = Path(path)
         if given.is_dir():
             self._root = given
@@ -56,24 +57,21 @@ class LocalSource:
         return self._files
 
     def read_into(self, file: str, start: int, view: memoryview) -> None:
-        descriptor = self._descriptor(file)
-        while len(view):
-            try:
-                count = os.preadv(descriptor, [view], start)
-            except OSError as error:
-                raise SourceError(f"{file}: cannot be read: {error.strerror}") from error
-            if not count:
-                raise SourceError(
-                    f"{file}: ends before byte {start + len(view):,}",
-                    hint="the file was cut or changed while it was read; check it again",
-                )
-            view, start = view[count:], start + count
+        with self._descriptors.lent(file) as descriptor:
+            while len(view):
+                try:
+                    count = os.preadv(descriptor, [view], start)
+                except OSError as error:
+                    raise SourceError(f"{file}: cannot be read: {error.strerror}") from error
+                if not count:
+                    raise SourceError(
+                        f"{file}: ends before byte {start + len(view):,}",
+                        hint="the file was cut or changed while it was read; check it again",
+                    )
+                view, start = view[count:], start + count
 
     def close(self) -> None:
-        with self._lock:
-            for descriptor in self._descriptors.values():
-                os.close(descriptor)
-            self._descriptors.clear()
+        self._descriptors.close()
 
     def __enter__(self) -> Self:
         return self
@@ -85,12 +83,6 @@ class LocalSource:
         tb: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _descriptor(self, file: str) -> int:
-        with self._lock:
-            if file not in self._descriptors:
-                self._descriptors[file] = self._open(file)
-            return self._descriptors[file]
 
     def _open(self, file: str) -> int:
         """Open without blocking, and look at what was opened rather than at its name."""
@@ -112,16 +104,16 @@ def _single(path: Path) -> dict[str, SourceFile]:
 
 def _folder(root: Path) -> dict[str, SourceFile]:
     files: dict[str, SourceFile] = {}
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(set(subfolders) - IGNORED_FOLDERS)
-        for name in sorted(subfolders):
-            _refuse_link_out(Path(folder) / name, root)
+    for folder, subfolders, names in os.walk(root, onerror=_refuse_unreadable):
+        here = Path(folder)
+        subfolders[:] = sorted(name for name in subfolders if _is_released(here / name, root))
+        for name in subfolders:
+            _refuse_unprintable(here / name)
+            _refuse_link_out(here / name, root)
         for name in names:
-            path = Path(folder) / name
-            _refuse_unprintable(path)
-            files[path.relative_to(root).as_posix()] = SourceFile(
-                path.relative_to(root).as_posix(), _size(path, root)
-            )
+            _refuse_unprintable(here / name)
+            path = (here / name).relative_to(root).as_posix()
+            files[path] = SourceFile(path, _size(here / name, root))
         if len(files) > MAX_FILES:
             raise UsageError(
                 f"{root}: more than {MAX_FILES:,} files", hint="name the checkpoint's own folder"
@@ -129,12 +121,24 @@ def _folder(root: Path) -> dict[str, SourceFile]:
     return dict(sorted(files.items()))
 
 
+def _is_released(folder: Path, root: Path) -> bool:
+    return folder.name not in IGNORED_FOLDERS and folder != root / HUB_BOOKKEEPING
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    """What cannot be listed may hold weights."""
+    raise FormatError(
+        f"{error.filename!r}: cannot be listed: {error.strerror}", hint="make the folder readable"
+    ) from error
+
+
 def _refuse_unprintable(path: Path) -> None:
+    """Refuse a name that no signature could be written with."""
     try:
         path.name.encode()
     except UnicodeEncodeError as error:
         raise FormatError(
-            f"{str(path)!r}: a file name that is not UTF-8", hint="rename the file"
+            f"{str(path)!r}: a name that is not UTF-8", hint="rename the file or folder"
         ) from error
 
 

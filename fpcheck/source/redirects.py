@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from httpx2 import URL
 
 MAX_HOPS = 5
-HOST = re.compile(rb"[A-Za-z0-9._:-]+")
+LABEL = rb"[A-Za-z0-9_:-]{1,63}"  # looking up a longer or an empty one is an error of its own
+HOST = re.compile(LABEL + rb"(?:\." + LABEL + rb")*\.?")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -72,12 +73,19 @@ def _fault(target: URL, home: URL) -> str:
 
 
 def _is_private(target: URL, home: URL) -> bool:
-    """Link-local addresses always count: cloud metadata lives there. Others not from near home."""
-    addresses = _addresses(target)
+    """Link-local addresses always count: cloud metadata lives there. Others not from near home,
+    though this machine's own are near to nothing but themselves."""
+    addresses, near = _addresses(target), _addresses(home)
     if any(address.is_link_local for address in addresses):
         return True
-    at_home = any(not address.is_global for address in _addresses(home))
+    if any(map(_is_here, addresses)):
+        return set(near).isdisjoint(addresses)
+    at_home = any(not address.is_global for address in near)
     return not at_home and any(not address.is_global for address in addresses)
+
+
+def _is_here(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_loopback or address.is_unspecified
 
 
 def _addresses(url: URL) -> list[IPv4Address | IPv6Address]:

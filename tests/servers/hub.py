@@ -38,6 +38,8 @@ class Fault:
     body: bytes | None = None
     cut_after: int | None = None
     ignore_range: bool = False
+    repeat: int = 1
+    pause: float = 0.0
 
     def spoil(self, answer: Answer) -> Answer:
         return Answer(
@@ -45,6 +47,8 @@ class Fault:
             answer.body if self.body is None else self.body,
             {**answer.headers, **self.headers},
             self.cut_after,
+            self.repeat,
+            self.pause,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,12 +24,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; `cut_after` hangs up after so many bytes of the body."""
+    """What goes back; `cut_after` hangs up after so many bytes of the body.
+
+    The body goes out `repeat` times, `pause` seconds apart: more than memory holds, or a trickle.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    repeat: int = 1
+    pause: float = 0.0
 
 
 class Origin:
@@ -100,16 +106,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
-        for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+        length = str(len(answer.body) * answer.repeat)
+        for name, value in {"Content-Length": length, **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.close_connection |= answer.cut_after is not None
         if self.command != "HEAD":
-            self._write(answer.body[: answer.cut_after])
+            self._write(answer.body[: answer.cut_after], answer.repeat, answer.pause)
 
-    def _write(self, body: bytes) -> None:
+    def _write(self, body: bytes, repeat: int, pause: float) -> None:
         try:
-            self.wfile.write(body)
+            for _ in range(repeat):
+                self.wfile.write(body)
+                time.sleep(pause)
         except ConnectionError:
             self.close_connection = True  # a client that refuses an answer need not read it
 

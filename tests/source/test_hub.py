@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import subprocess
@@ -23,9 +24,10 @@ from safetensors.numpy import save
 
 from fpcheck.checkpoint import read_checkpoint
 from fpcheck.errors import EXIT_UNCHECKED, FormatError, SourceError, UsageError
-from fpcheck.source import read
+from fpcheck.source import open_source, read
 from fpcheck.source.hub import HubId, HubSource, parse_hub_id
 from fpcheck.source.hub_answers import network_errors
+from fpcheck.source.hub_listing import MAX_SECONDS, MAX_VALUES
 from fpcheck.source.local import LocalSource
 from fpcheck.source.patience import Patience
 from tests.servers.hub import Fault, HubServer, git_blob
@@ -207,7 +209,11 @@ def test_a_file_listed_twice_is_refused() -> None:
         lambda info: {**info, "siblings": [{"rfilename": "a", "size": -1}]},
         lambda info: {**info, "siblings": [{"rfilename": "a", "size": "7"}]},
         lambda info: {**info, "siblings": [{"rfilename": "a", "size": 1, "lfs": {"size": 1}}]},
+        lambda info: {**info, "siblings": [{"rfilename": "a", "size": 10**30}]},
+        lambda info: {**info, "siblings": [{"rfilename": "a", "size": 1, "lfs": 7}]},
+        lambda info: {**info, "siblings": ["a"]},
         lambda info: {**info, "siblings": "abc"},
+        lambda info: {**info, "siblings": None},
         lambda _: [],
         lambda _: {},
         lambda _: "a model",
@@ -223,6 +229,64 @@ def test_an_answer_that_is_no_listing_means_that_nothing_was_checked(
             open_hub(hub)
 
     assert error.value.exit_code == EXIT_UNCHECKED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"\xff", b"\xef\xbb\xbf{}", b"<html>", b"1" * 5000),
+        *(b"[" * 2_000_000, b'{"sha":' * 100_000),
+    ],
+    ids=lambda body: repr(body[:8]),
+)
+def test_an_answer_that_does_not_parse_means_that_nothing_was_checked(body: bytes) -> None:
+    with a_hub() as hub:
+        hub.fail("api", Fault(body=body, headers={"Content-Length": str(len(body))}))
+
+        with pytest.raises(SourceError, match="owner/name: the answer is not a listing"):
+            open_hub(hub)
+
+
+def test_a_listing_that_would_unfold_in_memory_is_not_parsed() -> None:
+    body = b"[" + b"[]," * MAX_VALUES
+    with a_hub() as hub:
+        hub.fail("api", Fault(body=body, headers={"Content-Length": str(len(body))}))
+
+        with pytest.raises(SourceError, match="more than 2,000,000 values"):
+            open_hub(hub)
+
+
+def test_a_listing_is_asked_for_plain_and_refused_compressed() -> None:
+    body = gzip.compress(b'{"sha": "' + b"a" * 1_000_000)
+    headers = {"Content-Encoding": "gzip", "Content-Length": str(len(body))}
+    with a_hub() as hub:
+        hub.fail("api", Fault(body=body, headers=headers))
+
+        with pytest.raises(SourceError, match="owner/name: sent compressed, unasked"):
+            open_hub(hub)
+        assert hub.seen("api")[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_listing_without_end_is_left_before_it_fills_the_memory() -> None:
+    endless = Fault(body=b" " * 65536, headers={"Content-Length": str(10**12)}, repeat=10**7)
+    with a_hub() as hub:
+        hub.fail("api", endless)
+
+        with pytest.raises(SourceError, match="more than 32,000,000 bytes"):
+            open_hub(hub)
+        assert len(hub.seen("api")) == 1
+
+
+def test_a_listing_that_trickles_is_given_up() -> None:
+    ticks = iter(range(10_000))
+    patience = Patience(sleep=lambda _: None, clock=lambda: next(ticks) * MAX_SECONDS / 3)
+    trickle = Fault(body=b" ", headers={"Content-Length": "1000"}, repeat=1000, pause=0.01)
+    with a_hub() as hub:
+        hub.fail("api", trickle)
+
+        with pytest.raises(SourceError, match="took more than 60 seconds"):
+            HubSource(REPO, endpoint=hub.endpoint, patience=patience)
+        assert len(hub.seen("api")) == 1
 
 
 # ── ranges ───────────────────────────────────────────────────────────────────────────────────────
@@ -427,6 +491,27 @@ def test_a_hub_that_is_not_there_is_an_error_with_a_hint() -> None:
     assert no_secret_in(error)
 
 
+def test_a_hub_that_was_never_reached_is_given_up_soon() -> None:
+    waits = Waits()
+    with a_hub() as hub:
+        pass
+
+    with pytest.raises(SourceError, match="3 tries"):
+        HubSource(REPO, endpoint=hub.endpoint, patience=waits.patience())
+    assert waits == [1, 2]
+
+
+def test_a_hub_that_was_reached_before_is_waited_for() -> None:
+    waits = Waits()
+    with a_hub() as hub:
+        source = HubSource(REPO, endpoint=hub.endpoint, patience=waits.patience())
+    huggingface_hub.close_session()  # or the first failure would be a connection that ended
+
+    with pytest.raises(SourceError, match=r"no connection \(ConnectError\) \(6 tries\)"):
+        read(source, SHARD, 0, 4)
+    assert waits == [1, 2, 4, 8, 16]
+
+
 def test_a_certificate_that_is_not_trusted_is_not_asked_again() -> None:
     refusal = httpx2.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
 
@@ -555,16 +640,31 @@ def test_storage_that_refuses_a_new_link_is_an_error_without_the_link() -> None:
         *("file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "data:text/plain,x"),
         *("http://169.254.169.254/latest/?Signature=x", "http://[fe80::1]/", "http://0xa9fea9fe/"),
         *("http://user:pass@127.0.0.1/", "http://[::ffff:169.254.169.254]/", "http://[bad"),
-        *("http://127.0.0.1:port/", "http://a b/"),
+        *("http://127.0.0.1:port/", "http://a b/", "http://a..b/"),
     ],
 )
 def test_a_redirect_to_where_no_hub_leads_is_refused(location: str) -> None:
     with a_hub() as hub, open_hub(hub) as source:
-        hub.fail("resolve", Fault(status=302, headers={"Location": location}), times=9)
+        for where in ("resolve", "api"):
+            hub.fail(where, Fault(status=302, headers={"Location": location}), times=9)
 
-        with pytest.raises(SourceError, match="redirect") as error:
-            read(source, SHARD, 0, 8)
-    assert no_secret_in(error)
+        for ask in (lambda: read(source, SHARD, 0, 8), lambda: open_hub(hub, token=TOKEN)):
+            with pytest.raises(SourceError, match="redirect") as error:
+                ask()
+            assert no_secret_in(error)
+
+
+def test_a_public_hub_does_not_lead_a_listing_into_the_private_network(
+    network: pytest.MonkeyPatch,
+) -> None:
+    with a_hub() as proxy, a_hub() as inside:
+        network.setenv("http_proxy", proxy.endpoint)
+        proxy.fail("api", Fault(status=302, headers={"Location": f"{inside.endpoint}/latest"}))
+
+        with pytest.raises(SourceError, match="private address"):
+            HubSource(REPO, endpoint="http://1.1.1.1", patience=Waits().patience())
+        assert not inside.requests
+        assert len(proxy.requests) == 1
 
 
 def test_redirects_end_somewhere() -> None:
@@ -575,6 +675,11 @@ def test_redirects_end_somewhere() -> None:
         with pytest.raises(SourceError, match="more than 5 redirects"):
             read(source, SHARD, 0, 8)
         assert len(hub.seen("resolve")) == 6
+
+        hub.fail("api", Fault(status=302, headers={"Location": hub.seen("api")[0].path}), times=99)
+        with pytest.raises(SourceError, match="more than 5 redirects"):
+            open_hub(hub)
+        assert len(hub.seen("api")) == 1 + 6
 
 
 def test_a_renamed_repository_is_followed_with_the_token() -> None:
@@ -588,6 +693,29 @@ def test_a_renamed_repository_is_followed_with_the_token() -> None:
 
         with open_hub(hub, token=TOKEN) as source:
             assert bytes(read(source, SHARD, 7, 9)) == WEIGHTS[7:9]
+
+
+# ── a word that is a path or an id ───────────────────────────────────────────────────────────────
+
+
+def test_an_id_that_the_hub_does_not_have_may_be_a_path_that_is_not_there() -> None:
+    with a_hub() as hub, pytest.raises(SourceError) as error:
+        open_source("models/release", endpoint=hub.endpoint)
+
+    assert str(error.value) == (
+        "models/release: there is no such file or folder, so it was read as a Hub id: "
+        "no such repository, or a private one"
+    )
+    assert error.value.hint.startswith("check the path; for a model on the Hub: check the spelling")
+
+
+@pytest.mark.parametrize("word", ["x" * 5000, "x/" * 2500, "a\0b", "\ud800"])
+def test_a_word_that_can_be_no_path_is_the_users_mistake(word: str) -> None:
+    with pytest.raises(UsageError) as error:
+        open_source(word)
+
+    assert error.value.hint
+    assert len(str(error.value)) < 400
 
 
 # ── settings ─────────────────────────────────────────────────────────────────────────────────────

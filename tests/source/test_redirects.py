@@ -46,6 +46,25 @@ def test_a_private_endpoint_may_lead_to_its_neighbours_but_not_to_metadata() -> 
         target("http://169.254.169.254/x", "http://10.0.0.1", "http://10.0.0.1/y")
 
 
+def test_an_address_of_this_machine_leads_to_its_own_ports_only() -> None:
+    assert target("http://127.0.0.1:8/x", "http://127.0.0.1:9", "http://127.0.0.1:9/y")
+    for host in ("127.0.0.2", "0.0.0.0", "[::1]"):
+        with pytest.raises(SourceError, match="private address"):
+            target(f"http://{host}/x", "http://127.0.0.1", "http://127.0.0.1/y")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "0.0.0.0"])
+def test_a_neighbour_does_not_lead_into_this_machine(host: str) -> None:
+    with pytest.raises(SourceError, match="private address"):
+        target(f"http://{host}/x", "http://10.0.0.1", "http://10.0.0.1/y")
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "a" * 64, f"a.{'b' * 64}.c"])
+def test_a_host_that_cannot_be_looked_up_is_refused(host: str) -> None:
+    with pytest.raises(SourceError, match="not a plain https link"):
+        target(f"https://{host}/")
+
+
 @pytest.mark.parametrize(
     "location",
     ["http://8.8.8.8/x", "file:///x", "javascript:1", "https://u:p@8.8.8.8/"],
