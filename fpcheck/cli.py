@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn, TypeAlias
 
 from fpcheck import __version__
-from fpcheck.errors import EXIT_UNCHECKED, EXIT_USAGE, FpcheckError
+from fpcheck.errors import EXIT_UNCHECKED, EXIT_USAGE, FpcheckError, failure
+from fpcheck.text import log_line
 
 # Read when numpy is imported: our threads share the work, so BLAS must not start its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -27,27 +30,35 @@ exit codes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run fpcheck. Returns the exit code; expected errors go to standard error."""
+    _take_any_character()
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
         return int(arguments.run(arguments))
-    except FpcheckError as error:
-        return _explain(error, verbose=arguments.verbose)
-    except KeyboardInterrupt:
-        print("fpcheck: stopped before the check was done", file=sys.stderr)
-        return EXIT_UNCHECKED
     except BrokenPipeError:  # the reader of our output went away: nothing is left to tell it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNCHECKED
-    except Exception as error:  # whatever it is, exit code 1 would mean that the policy objects
-        return _explain(_unexpected(error), verbose=arguments.verbose)
+    except (Exception, KeyboardInterrupt) as error:
+        return _explain(failure(error), verbose=arguments.verbose)
+    finally:
+        _settle()
 
 
-def _unexpected(error: Exception) -> FpcheckError:
-    return FpcheckError(
-        f"unexpected {type(error).__name__}: {error}",
-        hint="this is a defect of fpcheck: please report it with the output of --verbose",
-    )
+def _take_any_character() -> None:
+    """A log in ASCII shows what it has no character for by number, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _settle() -> None:
+    """Drop what cannot be written: Python's own attempt on leaving would change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -55,15 +66,14 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _explain(error: FpcheckError, *, verbose: bool) -> int:
-    from fpcheck.report.sinks import plain
+    with suppress(OSError):  # whatever becomes of the words, the exit code is what it is
+        if verbose:
+            import traceback
 
-    if verbose:
-        import traceback
-
-        traceback.print_exc()
-    print(f"fpcheck: {plain(error)}", file=sys.stderr)
-    if error.hint:
-        print(f"  {plain(error.hint)}", file=sys.stderr)
+            traceback.print_exc()
+        print(f"fpcheck: {log_line(error)}", file=sys.stderr)
+        if error.hint:
+            print(f"  {log_line(error.hint)}", file=sys.stderr)
     return error.exit_code
 
 
@@ -71,10 +81,8 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors pass the log's sink: arguments may come from a workflow."""
 
     def error(self, message: str) -> NoReturn:
-        from fpcheck.report.sinks import plain
-
         self.print_usage(sys.stderr)
-        self.exit(EXIT_USAGE, f"fpcheck: {plain(message)}\n")
+        self.exit(EXIT_USAGE, f"fpcheck: {log_line(message)}\n")
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
@@ -162,6 +170,9 @@ def _add_library(commands: Commands) -> None:
     add.add_argument("--parent", metavar="OWNER/NAME", action="append", default=[])
     add.add_argument("--licence", metavar="SPDX-ID")
     add.add_argument("--note", default="", help="what a reader must know of its origin")
+    add.add_argument(
+        "--replace", action="store_true", help="replace a reference of the same id that differs"
+    )
 
 
 def _command(commands: Commands, name: str, text: str, function: str = "") -> _Parser:

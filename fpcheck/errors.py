@@ -41,3 +41,15 @@ class SourceError(CheckError):
 
 class NonFiniteError(CheckError):
     """A weight is NaN or infinite, so no statistic of its tensor means anything."""
+
+
+def failure(error: BaseException) -> FpcheckError:
+    """Any exception as one that can be told: exit code 1 would mean that the policy objects."""
+    if isinstance(error, FpcheckError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return CheckError("stopped before it was done")
+    return CheckError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="this is a defect of fpcheck: please report it with the output of --verbose",
+    )

@@ -9,6 +9,7 @@ from fpcheck.checkpoint.strict_json import parse_object
 from fpcheck.errors import FormatError, UsageError
 
 MAX_TEXT = 4_096
+AGAIN = "write the file again with `fpcheck fingerprint` or `fpcheck library add`"
 
 
 class Fields:
@@ -20,7 +21,7 @@ class Fields:
 
     def fault(self, key: str, message: str) -> UsageError:
         """The error for one field, to be raised by the caller."""
-        return UsageError(f"{self._file}: {self._path}{key[:80]}: {message}")
+        return UsageError(f"{self._file}: {self._path}{key[:80]}: {message}", hint=AGAIN)
 
     def names(self) -> Iterator[str]:
         """The names of the fields that are there."""
@@ -118,7 +119,7 @@ def parse_document(content: bytes, name: str) -> Fields:
     try:
         return Fields(parse_object(content, name), name)
     except FormatError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(str(error), hint=AGAIN) from error
 
 
 def _finite(value: Any) -> bool:

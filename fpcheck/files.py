@@ -1,4 +1,4 @@
-"""Report files in a folder, each whole or not there, never through somebody's symbolic link."""
+"""Files in a folder, each whole or not there, never through somebody's symbolic link."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 
 from fpcheck.errors import CheckError, UsageError
 
+ELSEWHERE = "name another folder"
 Owner = tuple[int, int]
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -36,21 +38,42 @@ def write_files(
 ) -> tuple[Path, ...]:
     """Write every file into `folder`, made if needed. Returns their paths.
 
-    Raises UsageError for a symbolic link on the way (a pull request may have planted it),
-    CheckError when the disk says no.
+    Raises UsageError for a symbolic link on the way (a pull request may have planted it) and for
+    a file in a folder's place, CheckError when the disk says no.
     """
     folder = Path(os.path.normpath(folder))  # `a/..` need not exist, nor be what it seems
+    with _told(folder), _opened(folder, owner) as descriptor:
+        for name, content in files.items():
+            _refuse_special(folder / name, name, descriptor)
+            _write(name, content.encode("utf-8", "replace"), descriptor, owner)
+    return tuple(folder / name for name in files)
+
+
+def remove_file(folder: Path, name: str, *, beginning: bytes) -> None:
+    """Remove a file if it is there and begins as ours does; anybody else's is left alone.
+
+    Raises as `write_files` does.
+    """
+    folder = Path(os.path.normpath(folder))
+    with _told(folder):
+        if not folder.is_dir():
+            return
+        with _opened(folder, None) as descriptor:
+            if _beginning(name, len(beginning), descriptor) == beginning:
+                _remove(name, descriptor)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """What the system says of a folder, as errors that name it and the way out."""
     try:
-        with _opened(folder, owner) as descriptor:
-            for name, content in files.items():
-                _refuse_special(folder / name, name, descriptor)
-                _write(name, content.encode("utf-8", "replace"), descriptor, owner)
+        yield
+    except NotADirectoryError as error:
+        raise UsageError(f"{folder}: a file is in the folder's place", hint=ELSEWHERE) from error
     except OSError as error:
         raise CheckError(
-            f"{folder}: cannot write the report: {error.strerror or error}",
-            hint="name another folder with --output",
+            f"{folder}: cannot be written to: {error.strerror or error}", hint=ELSEWHERE
         ) from error
-    return tuple(folder / name for name in files)
 
 
 @contextmanager
@@ -99,12 +122,12 @@ def _refuse_link(folder: Path, step: str, above: int) -> None:
     if stat.S_ISLNK(os.lstat(step, dir_fd=above).st_mode):
         raise UsageError(
             f"{folder}: {step} is a symbolic link",
-            hint="name another folder with --output, one without links",
+            hint=f"{ELSEWHERE}, one without links",
         )
 
 
 def _refuse_special(path: Path, name: str, folder: int) -> None:
-    """Replacing a link would be safe, but one in a report's place is nobody's good intention."""
+    """Replacing a link would be safe, but one in a file's place is nobody's good intention."""
     if name != os.path.basename(name) or name in {"", ".", ".."}:  # noqa: PTH119 — a plain name
         raise ValueError(f"not a plain file name: {name!r}")
     try:
@@ -113,8 +136,19 @@ def _refuse_special(path: Path, name: str, folder: int) -> None:
         return
     if not stat.S_ISREG(mode):
         raise UsageError(
-            f"{path}: in the report's place, and not a regular file", hint="remove it first"
+            f"{path}: in the file's place, and not a regular file",
+            hint="remove it, or name another place",
         )
+
+
+def _beginning(name: str, length: int, folder: int) -> bytes:
+    """The first bytes of a regular file; none of anything else."""
+    try:
+        descriptor = os.open(name, OLD_FILE, dir_fd=folder)
+    except OSError:  # not there, a link, closed to us: in any case nothing of ours
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(length) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
 
 
 def _write(name: str, content: bytes, folder: int, owner: Owner | None) -> None:

@@ -14,7 +14,8 @@ from fpcheck.signature.file import canonical, from_json, to_json
 
 FORMAT = "fpcheck.reference/1"
 FULL_DIGITS = 6  # fewer printed digits support a resemblance, never more
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
+# owner/name as the Hub writes it. No part begins with a dot, so none of them is "..".
+ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}")
 
 
 class How(StrEnum):

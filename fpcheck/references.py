@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,7 @@ from pathlib import Path
 from fpcheck import reference
 from fpcheck.errors import UsageError
 from fpcheck.fields import parse_document
+from fpcheck.files import Owner, write_files
 from fpcheck.reference import ID, Reference
 from fpcheck.signature.file import MAX_BYTES, canonical
 
@@ -147,35 +148,59 @@ def _content(folder: Path, path: str) -> bytes:
         ) from error
 
 
-def add_reference(folder: Path, item: Reference) -> Path:
+def add_reference(
+    folder: Path, item: Reference, *, replace: bool = False, owner: Owner | None = None
+) -> Path:
     """Write a reference into a library's folder, its manifest included. Returns the file's path.
 
-    Raises UsageError, and writes nothing, for a reference that could not be loaded again.
+    Raises UsageError, and writes nothing, for a reference that could not be loaded again, for a
+    folder of other things, and without `replace` for a path that another reference has.
     """
-    listed = _listed(folder) if (folder / MANIFEST).exists() else {}
-    content = reference.dump(item).encode()
-    reference.load(content, item.path)
-    _write(folder / item.path, content)
-    _write(folder / MANIFEST, _manifest({**listed, item.path: _sha256(content)}).encode())
-    return folder / item.path
+    content = reference.dump(item)
+    reference.load(content.encode(), item.path)
+    listed, digest = _listed_so_far(folder), _sha256(content.encode())
+    if listed.get(item.path, digest) != digest and not replace:
+        raise UsageError(
+            f"{folder / item.path}: another reference of this id is already there",
+            hint="add it with --replace to replace it",
+        )
+    file = folder / item.path
+    write_files(file.parent, {file.name: content}, owner=owner)
+    write_files(folder, {MANIFEST: _manifest({**listed, item.path: digest})}, owner=owner)
+    return file
+
+
+def listed_ids(folder: Path) -> frozenset[str]:
+    """The ids that a folder's manifest lists; none of a folder that is new."""
+    names = (path.removesuffix(".json") for path in _listed_so_far(folder))
+    return frozenset(name.removesuffix(".figures") for name in names)
+
+
+def similar_ids(identity: str, known: Iterable[str], *, likeness: float) -> list[str]:
+    """The ids that somebody may have meant, nearest first; upper and lower case are alike."""
+    spelled = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(identity.lower(), spelled, n=3, cutoff=likeness)
+    return [spelled[name] for name in near]
+
+
+def _listed_so_far(folder: Path) -> dict[str, str]:
+    """The manifest's paths and digests; none of a folder that is new or empty."""
+    try:
+        if os.path.lexists(folder / MANIFEST):
+            return _listed(folder)
+        foreign = folder.is_dir() and next(folder.iterdir(), None)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read: {error.strerror}") from error
+    if foreign:  # a checkpoint's own folder, say, in which no file would ever be listed
+        raise UsageError(
+            f"{folder}: not a library: it holds {foreign.name} and no {MANIFEST}",
+            hint="name a library's folder, or a new one",
+        )
+    return {}
 
 
 def _manifest(listed: Mapping[str, str]) -> str:
     return canonical({"format": MANIFEST_FORMAT, "references": dict(listed)})
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write atomically: readers see the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _sha256(content: bytes) -> str:

@@ -24,16 +24,16 @@ def safetensors(
 ) -> bytes:
     """A well-formed safetensors file of numpy arrays."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    data = b""
-    for name, array in tensors.items():
-        content = np.ascontiguousarray(array).tobytes()
+    contents = [np.ascontiguousarray(array).tobytes() for array in tensors.values()]
+    stop = 0
+    for (name, array), content in zip(tensors.items(), contents, strict=True):
+        start, stop = stop, stop + len(content)
         header[name] = {
             "dtype": NAMES[array.dtype.str],
             "shape": list(array.shape),
-            "data_offsets": [len(data), len(data) + len(content)],
+            "data_offsets": [start, stop],
         }
-        data += content
-    return framed(json.dumps(header).encode(), data)
+    return framed(json.dumps(header).encode(), b"".join(contents))
 
 
 def llama(

@@ -11,10 +11,10 @@ import pytest
 
 from fpcheck.errors import UsageError
 from fpcheck.layouts import Role
-from fpcheck.reference import How, Obtained, Reference
+from fpcheck.reference import Reference
 from fpcheck.references import MANIFEST, add_reference, load_library
-from fpcheck.signature import RECIPE, Moments, Signature, TowerProfile
-from fpcheck.source import Origin
+from fpcheck.signature import Moments, TowerProfile
+from tests import signatures
 
 HELD, OTHER = "acme/one.figures.json", "acme/two.figures.json"
 
@@ -23,9 +23,7 @@ def a_reference(identity: str = "acme/one", *parents: str, std: float = 0.1) -> 
     """Published figures of one role in three layers, one of which lacks it."""
     profile = (Moments(64, None, std), None, Moments(64, 0.0, 2 * std))
     tower = TowerProfile("model", "published figures", False, (0, 1, 2), {Role.Q: profile})
-    obtained = Obtained(How.PUBLISHED, "a paper, table 1", digits=3)
-    signature = Signature(RECIPE, Origin(identity), "", (), (tower,))
-    return Reference(identity, "mit", parents, obtained, signature)
+    return signatures.a_reference(identity, tower, parents=parents, digits=3)
 
 
 def a_folder(path: Path) -> Path:

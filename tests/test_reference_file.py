@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from fpcheck import reference
 from fpcheck.errors import UsageError
 from fpcheck.layouts import Role
+from fpcheck.policy.kinds import PATTERNS, Kind
 from tests.small_library import HELD, a_folder, a_reference, put, refuse, relist
 
 VALID = reference.dump(a_reference("acme/one", "acme/base")).encode()
@@ -73,6 +75,22 @@ def test_a_malformed_field_is_refused_by_file_and_field(
 
     assert refusal.startswith(f"{folder / HELD}: ")
     assert message in refusal
+
+
+def test_ids_are_those_of_the_hub_and_of_policies() -> None:
+    for identity in ("_acme/one", "acme/_one", "a/" + "n" * 96):
+        item = reference.load(reference.dump(a_reference(identity)).encode(), "file")
+
+        assert item.id == identity
+        assert re.search(PATTERNS[Kind.ID], identity)
+
+
+def test_a_refusal_says_how_to_get_a_good_file() -> None:
+    for content in (b"{}", b"not JSON"):
+        with pytest.raises(UsageError) as caught:
+            reference.load(content, "file")
+
+        assert "`fpcheck library add`" in caught.value.hint
 
 
 def test_a_refusal_stays_short() -> None:

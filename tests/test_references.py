@@ -12,10 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpcheck import reference
-from fpcheck.errors import UsageError
+from fpcheck.errors import CheckError, UsageError
 from fpcheck.reference import How, Obtained, Reference
-from fpcheck.references import MANIFEST, Library, add_reference, load_library
+from fpcheck.references import (
+    MANIFEST,
+    Library,
+    add_reference,
+    listed_ids,
+    load_library,
+    similar_ids,
+)
 from fpcheck.signature.file import MAX_BYTES
+from tests.signatures import a_library
 from tests.small_library import HELD, OTHER, a_folder, a_reference, put, refuse
 
 
@@ -165,7 +173,7 @@ def test_figures_and_a_computed_signature_of_one_model_stand_side_by_side(folder
     computed = Reference(
         "acme/one", None, ("acme/two",), Obtained(How.COMPUTED, "fpcheck"), figures.signature
     )
-    add_reference(folder, figures)
+    add_reference(folder, figures, replace=True)
     add_reference(folder, computed)
 
     library = load_library([folder])
@@ -196,13 +204,13 @@ def test_an_interrupted_write_leaves_the_old_file(
 ) -> None:
     before = {p: p.read_bytes() for p in folder.rglob("*.*")}
 
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", fail)
-        with pytest.raises(OSError, match="disk full"):
-            add_reference(folder, a_reference("acme/one", std=0.3))
+        patch.setattr(os, "replace", fail)
+        with pytest.raises(CheckError, match="No space left on device"):
+            add_reference(folder, a_reference("acme/one", std=0.3), replace=True)
 
     assert before == {p: p.read_bytes() for p in folder.rglob("*.*")}
 
@@ -217,13 +225,68 @@ def test_nothing_is_written_that_could_not_be_loaded(folder: Path, identity: str
     assert before == sorted(folder.parent.rglob("*"))
 
 
-def a_library(**parents: str) -> Library:
+def test_a_reference_is_replaced_only_when_asked(folder: Path) -> None:
+    before = (folder / HELD).read_bytes()
+    add_reference(folder, a_reference("acme/one"))  # the same again is no change
+
+    with pytest.raises(UsageError, match="already there") as caught:
+        add_reference(folder, a_reference("acme/one", std=0.3))
+
+    assert "--replace" in caught.value.hint
+    assert (folder / HELD).read_bytes() == before
+    add_reference(folder, a_reference("acme/one", std=0.3), replace=True)
+    assert (folder / HELD).read_bytes() != before
+    load_library([folder])
+
+
+def test_a_folder_of_other_things_does_not_become_a_library(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+
+    with pytest.raises(UsageError, match=r"not a library: it holds config\.json"):
+        add_reference(tmp_path, a_reference())
+
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_an_empty_folder_becomes_a_library(tmp_path: Path) -> None:
+    assert listed_ids(tmp_path) == frozenset()
+
+    add_reference(tmp_path, a_reference())
+
+    assert listed_ids(tmp_path) == {"acme/one"}
+
+
+def test_a_file_in_a_librarys_place_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    for folder in (tmp_path / "file", tmp_path / "file" / "x"):
+        with pytest.raises(UsageError, match=f"{folder}/acme: a file is in the folder's place"):
+            add_reference(folder, a_reference())
+
+
+def test_nothing_is_added_through_a_link(folder: Path, tmp_path: Path) -> None:
+    _link_the_owner(folder)
+
+    with pytest.raises(UsageError, match="symbolic link"):
+        add_reference(folder, a_reference("acme/three"))
+
+    assert not (tmp_path / "acme" / "three.figures.json").exists()
+
+
+def test_ids_are_similar_whatever_their_case() -> None:
+    known = ["acme/Model-7B", "acme/model-13b", "other/thing", "acme/Model-7B"]
+
+    assert similar_ids("Acme/model-7b", known, likeness=0.9) == ["acme/Model-7B"]
+    assert similar_ids("someone/else", known, likeness=0.9) == []
+
+
+def a_lineage(**parents: str) -> Library:
     items = (a_reference(f"x/{k}", *(f"x/{p}" for p in v)) for k, v in parents.items())
-    return Library(tuple(items), "")
+    return a_library(*items)
 
 
 def test_lineage_ends_where_it_runs_in_a_circle() -> None:
-    library = a_library(a="b", b="c", c="a", d="a", e="")
+    library = a_lineage(a="b", b="c", c="a", d="a", e="")
 
     assert library.ancestors("x/a") == {"x/b", "x/c"}
     assert library.ancestors("x/d") == {"x/a", "x/b", "x/c"}
@@ -236,7 +299,7 @@ def test_lineage_ends_where_it_runs_in_a_circle() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh"))))
 def test_families_are_the_connected_parts_of_the_lineage(edges: list[tuple[str, str]]) -> None:
     parents = {a: "".join(q for p, q in edges if p == a) for a, _ in edges}
-    library = a_library(**parents)
+    library = a_lineage(**parents)
 
     family = {name: {name} for name in "abcdefgh"}
     for a, b in edges:

@@ -132,7 +132,7 @@ def main(arguments: list[str]) -> int:
         return UsageError.exit_code
     try:
         for item in list(read(Path(arguments[0]))):
-            add_reference(Path(arguments[1]), item)
+            add_reference(Path(arguments[1]), item, replace=True)
     except FpcheckError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -7,38 +7,36 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fpcheck.check import Check
+from fpcheck.delivery import no_verdict
 from fpcheck.delivery.github import Delivery
 from fpcheck.delivery.workflow import Annotation
-from fpcheck.errors import EXIT_UNCHECKED, FpcheckError
-from fpcheck.report import markdown, view
-from fpcheck.report.sinks import literal
+from fpcheck.errors import FpcheckError
+from fpcheck.report import view
 from fpcheck.verdict import Outcome
 
 _LEVELS = {Outcome.PASS: "notice", Outcome.WARN: "warning", Outcome.FAIL: "error"}
 
 
-def success(check: Check, written: Iterable[Path], *, comment: bool) -> Delivery:
-    """The outputs, summary, annotations and comment of a finished check."""
-    report = markdown.render(check)
+def success(check: Check, report: str, written: Iterable[Path], *, comment: bool) -> Delivery:
+    """The outputs, annotations and `report` (Markdown) of a finished check.
+
+    An empty report, because it could not be rendered, makes neither summary nor comment.
+    """
     return Delivery(
         outputs=_outputs(check, {path.name: str(path) for path in written}),
         summary=report,
-        comment=report if comment else None,
+        comment=report if comment and report else None,
         annotations=tuple(_annotations(check)),
         key=_key(check.signature.origin.name),
     )
 
 
-def failure(error: BaseException) -> Delivery:
+def failure(error: FpcheckError) -> Delivery:
     """The outputs, summary and annotation of a check that reached no verdict."""
-    code = error.exit_code if isinstance(error, FpcheckError) else EXIT_UNCHECKED
-    reason = str(error) if isinstance(error, FpcheckError) else "stopped before it was done"
-    hint = getattr(error, "hint", "")
-    details = "\n\n".join(literal(text) for text in (reason, hint) if text)
     return Delivery(
-        outputs={"verdict": "error", "exit-code": str(code)},
-        summary=f"# ❌ fpcheck: no verdict\n\n{details}\n",
-        annotations=(Annotation("error", f"{reason} {hint}".strip(), title="fpcheck"),),
+        outputs={"verdict": no_verdict.OUTCOME, "exit-code": str(error.exit_code)},
+        summary=no_verdict.markdown(error),
+        annotations=(Annotation("error", f"{error} {error.hint}".strip(), title="fpcheck"),),
     )
 
 
@@ -63,4 +61,4 @@ def _annotations(check: Check) -> Iterable[Annotation]:
 
 def _key(name: str) -> str:
     """Tells the comments of several checkpoints of one pull request apart."""
-    return hashlib.sha256(name.encode()).hexdigest()[:12]
+    return hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:12]

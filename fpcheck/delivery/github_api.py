@@ -9,8 +9,8 @@ from urllib.parse import urljoin, urlsplit
 
 from fpcheck import __version__
 from fpcheck.delivery.github_event import GitHub, dig
-from fpcheck.delivery.workflow import one_line
 from fpcheck.source.patience import TemporaryError
+from fpcheck.text import visible
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
@@ -147,7 +147,7 @@ def _graphql_failure(error: Any) -> Exception:
 
 
 def _said(content: Any) -> str:
-    return one_line(str(dig(content, "message") or "no reason given"))[:200]
+    return visible(dig(content, "message") or "no reason given", 200)
 
 
 def _is_limited(response: Response, said: str) -> bool:

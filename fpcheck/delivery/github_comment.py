@@ -11,9 +11,9 @@ from typing import Any
 from fpcheck.delivery.budget import fit
 from fpcheck.delivery.github_api import Api, RefusedError
 from fpcheck.delivery.github_event import GitHub, dig, obstacle, pull_request_number
-from fpcheck.delivery.workflow import one_line
 from fpcheck.errors import SourceError
 from fpcheck.source.patience import Patience
+from fpcheck.text import visible
 
 MAX_BODY = 60_000  # characters; GitHub refuses a comment of more than 65,536
 MAX_PAGES = 100  # of 100 comments each
@@ -78,7 +78,7 @@ def post_comment(
     except (RefusedError, SourceError) as error:
         said = str(error).replace(github.token, "***")  # whatever a server may have echoed
         return CommentResult(None, f"no comment on the pull request: {said}")
-    return CommentResult(one_line(url))
+    return CommentResult(visible(url))
 
 
 def _insist(github: GitHub, number: int, start: str, body: str, patience: Patience) -> str:

@@ -27,7 +27,6 @@ class GitHub:
     token: str = field(default="", repr=False)
     api_url: str = "https://api.github.com"
     graphql_url: str = "https://api.github.com/graphql"
-    server_url: str = "https://github.com"
     output_file: Path | None = None
     summary_file: Path | None = None
 
@@ -45,7 +44,6 @@ class GitHub:
             token=env.get("GITHUB_TOKEN", "").strip(),
             api_url=api,
             graphql_url=env.get("GITHUB_GRAPHQL_URL", "") or _graphql_url(api),
-            server_url=env.get("GITHUB_SERVER_URL", "") or cls.server_url,
             output_file=_path(env.get("GITHUB_OUTPUT", "")),
             summary_file=_path(env.get("GITHUB_STEP_SUMMARY", "")),
         )

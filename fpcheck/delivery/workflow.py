@@ -7,7 +7,6 @@ streams, and text from a checkpoint ends up in all of these places: here it is s
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from fpcheck.delivery.budget import RESERVE, fit, utf8_size
 from fpcheck.errors import CheckError
+from fpcheck.text import inert, visible
 
 # Every output of the action, as in action.yml: all are always set, "" when there is nothing to say.
 OUTPUTS = (
@@ -46,16 +46,9 @@ class Annotation:
     line: int = 0
 
 
-def one_line(text: str) -> str:
-    """The text on one line: what a screen would hide, reorder or obey is shown as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\t" else _escape(c) for c in text)
-
-
 def log_text(text: str) -> str:
     """Text for the log, in the same lines, none of which the runner or a terminal obeys."""
-    return "\n".join(_log_line(line) for line in text.split("\n"))
+    return "\n".join(inert(visible(line)) for line in text.split("\n"))
 
 
 def annotation_lines(annotations: Iterable[Annotation]) -> Iterator[str]:
@@ -78,7 +71,7 @@ def write_outputs(path: Path, values: Mapping[str, str]) -> None:
     unknown = sorted(set(values) - set(OUTPUTS))
     if unknown:
         raise CheckError(f"no such output: {unknown[0]}")
-    _append(path, "".join(_heredoc(name, one_line(value)) for name, value in values.items()))
+    _append(path, "".join(_heredoc(name, visible(value)) for name, value in values.items()))
 
 
 def write_summary(path: Path, markdown: str) -> None:
@@ -87,15 +80,6 @@ def write_summary(path: Path, markdown: str) -> None:
     room = MAX_SUMMARY - taken - 1
     if room >= RESERVE:
         _append(path, fit(markdown, room, utf8_size).rstrip("\n") + "\n")
-
-
-def _escape(character: str) -> str:
-    return f"\\u{{{ord(character):x}}}"
-
-
-def _log_line(line: str) -> str:
-    shown = one_line(line).replace("##[", "# #[")
-    return re.sub(r"^(\s*):(?=:)", r"\1: ", shown)
 
 
 def _command(annotation: Annotation) -> str:
@@ -111,7 +95,7 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(one_line(text)).replace(":", "%3A").replace(",", "%2C")
+    return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")
 
 
 def _heredoc(name: str, value: str) -> str:

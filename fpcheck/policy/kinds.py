@@ -9,9 +9,8 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from fpcheck.policy.core_schema import Plain
+from fpcheck.reference import ID
 
-# owner/name as the Hub writes it. No part begins with a dot, so none of them is "..".
-ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}$"
 # Characters that do not show, or that change how their neighbours show. A Python and a JSON
 # Schema regular expression alike, so it keeps to \uXXXX.
 INVISIBLE = r"[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
@@ -33,7 +32,7 @@ class Kind(Enum):
 
 
 # What the text of a kind must contain; none may contain INVISIBLE.
-PATTERNS = {Kind.TEXT: r"\S", Kind.ID: ID}
+PATTERNS = {Kind.TEXT: r"\S", Kind.ID: f"^{ID.pattern}$"}
 ITEMS = {Kind.TEXTS: Kind.TEXT, Kind.IDS: Kind.ID}
 
 

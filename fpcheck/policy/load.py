@@ -34,7 +34,8 @@ def load_policy(path: str) -> Policy:
     """The policy in a file. Raises UsageError when it cannot be read or understood."""
     try:
         if not Path(path).is_file():  # opening a pipe or a device might never return
-            raise UsageError(f"{path}: no such file", hint="name the policy's YAML file")
+            folder = "; it is a folder, not a policy" if Path(path).is_dir() else ""
+            raise UsageError(f"{path}: no such file{folder}", hint="name the policy's YAML file")
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The JSON Schema of a policy, from the table of fields: `python -m fpcheck.policy.schema`.
+"""The JSON Schema of a policy, from the table of fields; `tools/write_schema.py` publishes it.
 
 Editors complete and check a policy with it. It refuses nothing that the loader takes; the loader
 alone sees how a value was written (`1.0` for 1), duplicate keys, and what YAML adds to JSON.
@@ -7,7 +7,6 @@ alone sees how a value was written (`1.0` for 1), duplicate keys, and what YAML 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from fpcheck.policy.fields import ROOT, absent, children
@@ -32,11 +31,6 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as its file holds it."""
     return json.dumps(schema(), indent=2) + "\n"
-
-
-def write_schema(path: Path) -> None:
-    """Bring the file up to date with the table."""
-    path.write_text(schema_text(), encoding="utf-8")
 
 
 def _field(field: Field) -> dict[str, Any]:
@@ -104,7 +98,3 @@ def _off(field: Field) -> dict[str, Any]:
         "properties": {child.key: _off(child) for child in inner},
         "required": [child.key for child in inner if absent(child) is not None],
     }
-
-
-if __name__ == "__main__":
-    write_schema(Path(SCHEMA_FILE))

@@ -7,7 +7,8 @@ shown, never interpreted.
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from fpcheck.text import inert, visible
 
 MAX_LENGTH = 300  # longer text is cut: no honest id, file or tensor name comes near
 _SAFE = re.compile(r"[A-Za-z0-9_./ -]")
@@ -17,25 +18,13 @@ class Markup(str):
     """Text that our own code made as markup and that a sink passes through."""
 
 
-def visible(text: object) -> str:
-    """One line of printable text: control, bidi and other invisible characters shown by number."""
-    shown = str(text)
-    if len(shown) > MAX_LENGTH:
-        shown = shown[:MAX_LENGTH] + "…"
-    return "".join(c if _printable(c) else f"\\u{{{ord(c):x}}}" for c in shown)
-
-
-def _printable(character: str) -> bool:
-    return character == " " or unicodedata.category(character)[0] not in "CZ"
-
-
-def literal(text: object) -> Markup:
+def literal(text: object, limit: int = MAX_LENGTH) -> Markup:
     """Untrusted text as Markdown that shows it as itself: no markup, no link, no mention.
 
     A code span, because nothing in one is ever linked; entities in <code> would be decoded, and
     then taken for addresses. Only two characters could end a span or a table's cell.
     """
-    shown = visible(text).replace("`", "\\u{60}").replace("|", "\\u{7c}")
+    shown = visible(text, limit).replace("`", "\\u{60}").replace("|", "\\u{7c}")
     return Markup(f"`{shown}`" if shown.strip() else "(empty)")
 
 
@@ -46,12 +35,9 @@ def finalize(value: object) -> object:
 
 def xml(text: object) -> str:
     """Untrusted text as the text of an SVG element."""
-    return "".join(c if _SAFE.match(c) else f"&#{ord(c)};" for c in visible(text))
+    return "".join(c if _SAFE.match(c) else f"&#{ord(c)};" for c in visible(text, MAX_LENGTH))
 
 
 def plain(text: object) -> str:
-    """Untrusted text in a log: one line that no terminal and no CI runner takes for a command.
-
-    The runner acts on `::command::` at a line's start and on `##[command]` anywhere.
-    """
-    return re.sub(r"##(?=\[)", "# #", re.sub(r"::", ": :", visible(text)))
+    """Untrusted text in a log: one line that no terminal and no CI runner takes for a command."""
+    return inert(visible(text, MAX_LENGTH))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fpcheck.delivery.files import workspace_owner, write_files
 from fpcheck.errors import CheckError, UsageError
+from fpcheck.files import remove_file, workspace_owner, write_files
 
 REPORT = {"report.md": "# Räport\n", "report.json": "{}\n"}
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -97,10 +97,25 @@ def test_names_are_plain(name: str):
 def test_file_in_the_folders_place_is_an_error_with_a_way_out(workspace: Path):
     Path("reports").write_text("mine")
 
-    with pytest.raises(CheckError, match="reports: cannot write the report: Not a directory") as it:
-        write_files(Path("reports"), REPORT)
+    for folder in ("reports", "reports/inner"):
+        with pytest.raises(UsageError, match="a file is in the folder's place") as caught:
+            write_files(Path(folder), REPORT)
 
-    assert "--output" in it.value.hint
+        assert str(caught.value).startswith(f"{folder}: ")
+        assert "another folder" in caught.value.hint
+
+
+def test_only_a_file_of_ours_is_removed(tmp_path: Path):
+    write_files(Path("reports"), {"a.svg": "<svg>ours", "b.svg": "<!-- theirs"})
+    Path("reports/c.svg").symlink_to("a.svg")
+    os.mkfifo("reports/d.svg")
+
+    for name in ("a.svg", "b.svg", "c.svg", "d.svg", "missing.svg"):
+        remove_file(Path("reports"), name, beginning=b"<svg>")
+    remove_file(Path("no/such/folder"), "a.svg", beginning=b"<svg>")
+
+    assert names("reports") == ["b.svg", "c.svg", "d.svg"]
+    assert not Path("no").exists()
 
 
 def test_failed_write_leaves_the_old_file_and_no_rest(monkeypatch):

@@ -108,7 +108,6 @@ def test_environment_is_read_verbatim(tmp_path: Path):
             "GITHUB_ACTIONS": "true",
             "GITHUB_API_URL": "https://git.corp.example/api/v3",
             "GITHUB_GRAPHQL_URL": "https://git.corp.example/api/graphql",
-            "GITHUB_SERVER_URL": "https://git.corp.example",
             "GITHUB_REPOSITORY": "acme/models",
             "GITHUB_EVENT_NAME": "pull_request",
             "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
@@ -127,7 +126,6 @@ def test_environment_is_read_verbatim(tmp_path: Path):
         token="ghs_x",
         api_url="https://git.corp.example/api/v3",
         graphql_url="https://git.corp.example/api/graphql",
-        server_url="https://git.corp.example",
         output_file=Path("/out"),
         summary_file=Path("/summary"),
     )

@@ -15,11 +15,11 @@ from fpcheck.delivery.workflow import (
     Annotation,
     annotation_lines,
     log_text,
-    one_line,
     write_outputs,
     write_summary,
 )
 from fpcheck.errors import CheckError
+from fpcheck.text import inert, visible
 from tests.delivery import runner
 
 # Any text at all, and text made of the pieces that commands are made of.
@@ -60,16 +60,30 @@ def test_log_never_holds_a_command_whatever_the_text(before: str, after: str):
     shown = log_text(f"{before}::warning::{after}##[error]{before}")
 
     assert runner.commands(shown) == []
-    assert all(c.isprintable() or c in "\t\n" for c in shown)
+    assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+@given(HOSTILE)
+def test_nothing_that_begins_a_command_is_left_wherever_it_stands(text: str):
+    shown = inert(f"{text}:{text}::{text}###[{text}")
+
+    assert "::" not in shown
+    assert "##[" not in shown
+    assert shown.replace(" ", "") == f"{text}:{text}::{text}###[{text}".replace(" ", "")
+
+
+@given(HOSTILE, st.integers(0, 20))
+def test_long_text_is_cut_and_says_so(text: str, limit: int):
+    assert visible(text, limit) == visible(text if len(text) <= limit else f"{text[:limit]}…")
 
 
 @given(st.text(st.characters(categories=["L", "N"]), min_size=1))
 def test_log_leaves_plain_text_alone(text: str):
-    assert log_text(f"{text}\n\t{text} (50 %) a::b") == f"{text}\n\t{text} (50 %) a::b"
+    assert log_text(f"{text}\n  {text} (50 %) a:b #[x]") == f"{text}\n  {text} (50 %) a:b #[x]"
 
 
 def test_escape_sequences_and_reordering_characters_are_shown_by_number():
-    assert one_line("\x1b[2Ka\u202eb\r\n") == "\\u{1b}[2Ka\\u{202e}b\\u{d}\\u{a}"
+    assert visible("\x1b[2Ka\u202eb\r\n") == "\\u{1b}[2Ka\\u{202e}b\\u{d}\\u{a}"
 
 
 @given(HOSTILE, HOSTILE, HOSTILE)
@@ -79,7 +93,7 @@ def test_annotation_arrives_as_one_command_that_says_what_was_meant(
     (line,) = annotation_lines([Annotation("error", message, title, file, 3)])
 
     (command,) = runner.commands(line)
-    expected = {"title": one_line(title), "file": one_line(file), "line": "3"}
+    expected = {"title": visible(title), "file": visible(file), "line": "3"}
     assert command.name == "error"
     assert command.data == log_text(message)
     assert command.properties == {name: value for name, value in expected.items() if value}
@@ -119,7 +133,7 @@ def test_outputs_survive_the_runners_reading(values: dict[str, str]):
         write_outputs(Path(file.name), values)
         read = runner.outputs(file.read().decode())
 
-    assert read == {name: one_line(value) for name, value in values.items()}
+    assert read == {name: visible(value) for name, value in values.items()}
 
 
 def test_outputs_are_added_to_those_of_others(tmp_path: Path):

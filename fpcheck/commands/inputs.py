@@ -1,0 +1,84 @@
+"""What a user's words mean: a checkpoint, a signature, a policy, a library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from fpcheck import reference, references
+from fpcheck.check import fingerprint
+from fpcheck.commands.console import note, progress
+from fpcheck.errors import CheckError, UsageError
+from fpcheck.fields import parse_document
+from fpcheck.policy import Policy
+from fpcheck.policy.load import default_policy, find_policy, load_policy
+from fpcheck.references import Library
+from fpcheck.signature import Signature
+from fpcheck.signature.file import MAX_BYTES, load
+from fpcheck.source import Source, open_source
+
+
+def open_checkpoint(word: str) -> Source:
+    """The checkpoint that a word means: a path, else a Hub id."""
+    if _is_json(word):
+        raise UsageError(
+            f"{word}: a JSON file, not a checkpoint",
+            hint="name a checkpoint's folder; `fpcheck compare` takes signatures",
+        )
+    return open_source(word)
+
+
+def measured(word: str, *, digest: bool = True) -> Signature:
+    """A checkpoint's signature; a note tells of each part that could not be measured."""
+    with progress() as shown, open_checkpoint(word) as source:
+        signature = fingerprint(source, digest=digest, progress=shown).signature
+    require_measured(signature)
+    for reason in signature.unmeasured:
+        note(f"not measured: {reason}")
+    return signature
+
+
+def read_signature(word: str) -> Signature:
+    """The signature in a signature's or reference's file, else that of a checkpoint."""
+    if not _is_json(word):
+        return measured(word)
+    content = _content(Path(word))
+    if parse_document(content, word).text("format") == reference.FORMAT:
+        return reference.load(content, word).signature
+    signature = load(content, word)
+    require_measured(signature)
+    return signature
+
+
+def read_policy(config: str | None) -> Policy:
+    """The policy named, else the one found in the working directory, else the defaults."""
+    if config:
+        return load_policy(config)
+    found = find_policy(Path())
+    return load_policy(str(found)) if found else default_policy()
+
+
+def read_library(folders: Iterable[str]) -> Library:
+    """The built-in references and those of further folders."""
+    return references.load_library([references.builtin_folder(), *folders])
+
+
+def require_measured(signature: Signature) -> None:
+    """Raises CheckError for a signature that says nothing."""
+    if not signature.towers:
+        raise CheckError(
+            f"{signature.origin}: nothing could be measured: {'; '.join(signature.unmeasured)}"
+        )
+
+
+def _is_json(word: str) -> bool:
+    return word.endswith(".json") and os.path.isfile(word)  # noqa: PTH113 — never raises
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)  # one too many, so that the reader refuses it
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
