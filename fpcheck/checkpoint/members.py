@@ -30,7 +30,8 @@ _IN_TEXT = re.compile(
     r"|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}"
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"
 )
-_ESCAPE = len(r"\ud800\udc00")  # the longest thing in a text that must not be cut
+_ESCAPE = len(r"\ud800\udc00")  # the longest way to write one character
+_LONGEST_KEY = MAX_KEY * _ESCAPE + 1
 
 
 class Text:
@@ -70,11 +71,13 @@ class Text:
             value, end = STRICT.raw_decode(self._text, self._at)
             if isinstance(value, str):
                 no_lone_surrogate(value)
-            if end - self._at > MAX_ITEM:
-                raise ValueError(f"a value of more than {MAX_ITEM:,} characters")
         except REFUSALS as error:
             hint = HINT if self._ended else LONG
             raise refusal(error, self.what, self._behind, hint) from error
+        if end - self._at > MAX_ITEM:
+            raise FormatError(
+                f"{self.what}: a value of more than {MAX_ITEM:,} characters", hint=HINT
+            )
         self._at = end
         return value
 
@@ -133,7 +136,8 @@ class Text:
         return match[1] if match else ""
 
     def _any_key(self) -> str:
-        if self._text.find('"', self._at + 1) < 0 and not self._ended:
+        end = self._text.find('"', self._at + 1)
+        if end - self._at > _LONGEST_KEY or (end < 0 and not self._ended):
             self._refuse_long(self._text[self._at + 1 :][:MAX_SHOWN])
         key = str(self.value())
         if len(key) > MAX_KEY:

@@ -24,8 +24,13 @@ def dump(signature: Signature) -> str:
 
 
 def canonical(value: Mapping[str, Any]) -> str:
-    """JSON that is the same for the same value, with lists of numbers kept on one line."""
-    return _layout(json.loads(json.dumps(value, allow_nan=False)), "") + "\n"
+    """JSON that is the same for the same value, with lists of numbers kept on one line.
+
+    No CI runner takes any of it for a command: no line starts with `::`, because every text stands
+    in quotes, and `##[`, which occurs in texts alone, is written so that only JSON reads it so.
+    """
+    text = _layout(json.loads(json.dumps(value, allow_nan=False)), "") + "\n"
+    return text.replace("##[", "#\\u0023[")
 
 
 def _layout(value: Any, indent: str) -> str:

@@ -19,10 +19,15 @@ from fpcheck.signature.moments import Part, exact, merge
 # between any two calls of numpy, and that costs more than leaving the processor's cache does.
 UNIT = 1 << 20
 BLOCK = 1 << 18  # the same for float64, whose values take eight bytes
-# Values summed in their own precision, in about 32 lanes of 8; float64 between rows. In longer
-# rows an outlier swallows what is small: at 2,048, one of 5,000 σ a row costs 2e-7 of the spread.
-ROW = 256
+# Values summed in their own precision, in about 32 lanes of 16; float64 between rows. In longer
+# rows an outlier swallows more of what is small beside it.
+ROW = 512
 SINGLES = 1 << 14  # elements; in fewer, the rounding errors of float32 rows do not average out
+SAMPLED = 32  # one row in so many is summed again in float64, to see what float32 lost
+LOST = 1e-7  # the share of their squares that it may have lost: half of it shows in the spread
+# A row of much more than the mean may be an outlier's, and the sample misses it. Of such rows at
+# most 16 × 2**-24 is lost each, so all of them may have this share of the squares.
+HEAVY, HEAVY_SHARE = 8, 0.1
 # float32 squares neither overflow nor underflow where the mean square lies between these, …
 SMALL, LARGE = 2.0**-100, 2.0**100
 CENTRED = 1 / 16  # … and no digits cancel where the squared mean is at most this much of it.
@@ -31,8 +36,10 @@ UPPER_HALF = np.uint32(0xFFFF_0000)
 HALF_BITS = np.int32(-0x7000_2000)
 HALF_SCALE = np.float32(2.0**112)  # float16's exponent counts from -15, float32's from -127
 HALF_LIMIT = 65_536.0  # the least magnitude that no float16 has: infinity and NaN, once moved
+ONES = {np.dtype(kind): np.ones(ROW, kind) for kind in (np.float32, np.float64)}
 
 Words = NDArray[np.uint32]
+Floats = NDArray[np.float32] | Doubles
 
 
 class Scratch:
@@ -68,21 +75,37 @@ def _block(stored: Stored, dtype: str, scratch: Scratch) -> Part | None:
     return _one_pass(values) or exact(values)
 
 
-def _one_pass(values: NDArray[np.float32] | Doubles) -> Part | None:
+def _one_pass(values: Floats) -> Part | None:
     """The moments from sums and sums of squares; None where they would not be accurate."""
-    body = values.size - values.size % ROW
-    rows, rest = values[:body].reshape(-1, ROW), values[body:].astype(np.float64)
+    rest = values.size % ROW
+    rows = values[: values.size - rest].reshape(-1, ROW)
     sums = np.empty((2, len(rows)), values.dtype)
     # No number depends on the threads of the BLAS: it has none for vectors as short as a row.
-    np.vecdot(rows, np.ones(ROW, values.dtype), out=sums[0])
+    np.vecdot(rows, ONES[values.dtype], out=sums[0])
     np.vecdot(rows, rows, out=sums[1])
     total, squares = np.add.reduce(sums, axis=1, dtype=np.float64).tolist()
-    mean = (total + float(rest.sum())) / values.size
-    mean_square = (squares + float(rest @ rest)) / values.size
+    if rest:
+        last = values[-rest:].astype(np.float64)
+        total, squares = total + float(last.sum()), squares + float(last @ last)
+    mean, mean_square = total / values.size, squares / values.size
     # False for NaN, so that what is not finite goes the exact way and is found there.
-    if SMALL < mean_square < LARGE and mean * mean <= CENTRED * mean_square:
+    accurate = SMALL < mean_square < LARGE and mean * mean <= CENTRED * mean_square
+    if accurate and (values.dtype == np.float64 or _kept(rows, sums[1])):
         return Part(values.size, mean, math.sqrt(mean_square - mean * mean))
     return None
+
+
+def _kept(rows: Floats, squares: Floats) -> bool:
+    """Whether the float32 sums of squares lost next to nothing to rounding.
+
+    Rounding errors cancel out, except where many values are small beside a few or all alike.
+    """
+    sample = rows[::SAMPLED].astype(np.float64)
+    truth = float(np.vecdot(sample, sample).sum())
+    lost = truth - float(squares[::SAMPLED].sum(dtype=np.float64))
+    total = float(squares.sum(dtype=np.float64))
+    heavy = squares[squares > HEAVY * total / squares.size].sum(dtype=np.float64)
+    return abs(lost) <= LOST * truth and float(heavy) <= HEAVY_SHARE * total
 
 
 def _bfloat16(stored: Stored, words: Words) -> NDArray[np.float32]:

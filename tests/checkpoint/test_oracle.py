@@ -54,6 +54,7 @@ entry = st.fixed_dictionaries(
     },
     optional={"more": st.integers()},
 )
+texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 headers = st.dictionaries(st.text(max_size=3) | st.just("__metadata__"), entry, max_size=3)
 
 
@@ -88,23 +89,40 @@ def test_a_damaged_file_is_never_read_more_laxly(data: st.DataObject) -> None:
 
 @given(
     st.dictionaries(
-        st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(
-            lambda name: name != "__metadata__"
-        ),
+        texts.filter(lambda name: name != "__metadata__"),
         st.sampled_from(["<f4", "<f8", "<f2", "|i1", "<i8"]).flatmap(
             lambda code: st.lists(st.integers(0, 4), max_size=3).map(
                 lambda shape: np.ones(shape, dtype=code)
             )
         ),
         max_size=6,
-    )
+    ),
+    st.dictionaries(texts, texts, max_size=3),
 )
 @settings(max_examples=200, deadline=None)
-def test_whatever_is_well_formed_is_read_to_the_same_bits(tensors: dict[str, np.ndarray]) -> None:
-    content = safetensors(tensors)
+def test_whatever_is_well_formed_is_read_to_the_same_bits(
+    tensors: dict[str, np.ndarray], metadata: dict[str, str]
+) -> None:
+    content = safetensors(tensors, metadata)
 
     assert ours(content) is not None
     assert ours(content) == theirs(content)
+
+
+@given(
+    st.recursive(st.none() | st.just(1e999) | texts, st.lists, max_leaves=3), st.integers(0, 200)
+)
+@settings(max_examples=100, deadline=None)
+def test_metadata_and_fields_of_any_kind_are_never_read_more_laxly(value: Any, depth: int) -> None:
+    text = "[" * depth + json.dumps(value) + "]" * depth
+    for header in (
+        f'{{"__metadata__":{text}}}',
+        f'{{"__metadata__":{{"a":{text}}}}}',
+        f'{{"a":{{"dtype":"F32","shape":[],"data_offsets":[0,4],"more":{text}}}}}',
+        f' \n{{"__metadata__" : {{ "a" :\t{text} }} }} ',
+    ):
+        agree(framed(header.encode()))
+        agree(framed(header.encode(), bytes(4)))
 
 
 def test_every_dtype_of_the_format_is_known() -> None:

@@ -87,6 +87,14 @@ def test_two_magnitudes_only(dtype: str, small: float) -> None:
     check(stored(values, dtype), dtype)
 
 
+@pytest.mark.parametrize("every", [64, 256, 2048, 32 * 512 + 1, 100_000])
+@pytest.mark.parametrize("size", [2.0**11, 2.0**12, 2.0**13])
+def test_ones_are_not_lost_beside_outliers(every: int, size: float) -> None:
+    values = np.sign(normal(UNIT))
+    values[::every] = size
+    check(stored(values, "BF16"), "BF16")
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60_000), st.floats(0.1, 4), st.floats(-3, 3))
 @settings(deadline=None, max_examples=40)
 def test_tails_of_any_weight(seed: int, count: int, weight: float, mean: float) -> None:
