@@ -243,6 +243,11 @@ BAD: dict[str, tuple[Build, int, str]] = {
     ),
     "a tensor in two shards": (duplicate_in_shards, 3, "in both"),
     "a config that is not JSON": (config("{"), 3, "config.json"),
+    "a config that names other weights": (
+        config('{"transformers_weights": "real.safetensors"}'),
+        3,
+        "transformers_weights",
+    ),
     "a config that is a list": (config("[]"), 3, "config.json"),
     "a config without end": (config('{"a":[' + "0," * 100_001 + "0]}"), 3, "more than 100,000"),
     "a NaN weight": (weight(float("nan")), 3, "layers.3.self_attn.k_proj.weight"),

@@ -9,8 +9,9 @@ from typing import Any
 from fpcheck.checkpoint.card import declared_bases
 from fpcheck.checkpoint.config import read_config
 from fpcheck.checkpoint.header import Tensor, parse_header
-from fpcheck.checkpoint.shards import find_shards, join_shards
+from fpcheck.checkpoint.shards import INDEX, Shards, find_shards, join_shards
 from fpcheck.checkpoint.strays import stray_weights
+from fpcheck.errors import FormatError
 from fpcheck.source import Source, SourceFile
 
 __all__ = ["Checkpoint", "Tensor", "parse_header", "read_checkpoint"]
@@ -48,12 +49,25 @@ def read_checkpoint(source: Source) -> Checkpoint:
     SourceError when bytes cannot be had.
     """
     shards = find_shards(source)
+    config = read_config(source)
+    _refuse_other_weights(config, shards)
     return Checkpoint(
         source=source,
         tensors=join_shards(source, shards),
         shards=shards.names,
-        config=read_config(source),
+        config=config,
         declared_bases=declared_bases(source),
         files=tuple(source.files().values()),
         strays=stray_weights(source.files(), shards.names),
     )
+
+
+def _refuse_other_weights(config: Mapping[str, Any], shards: Shards) -> None:
+    """Refuse a config that has loaders read another file than the one that is checked."""
+    named = config.get("transformers_weights")
+    checked = {None, INDEX} if shards.weight_map else {None, *shards.names}
+    if not isinstance(named, str | None) or named not in checked:
+        raise FormatError(
+            f"config.json: transformers_weights: {str(named)[:80]!r} is not what is checked",
+            hint="remove the entry, or release that file alone",
+        )
