@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fpcheck.checkpoint import Checkpoint, Tensor
-from fpcheck.checkpoint.config import flag, model_types
+from fpcheck.checkpoint.config import flag, is_stated, model_types
 from fpcheck.checkpoint.dtypes import MEASURABLE
 from fpcheck.fitting import Layers, depth, fault, fits_width, width
 from fpcheck.layouts import LAYOUTS, Layout, Role
@@ -113,7 +113,9 @@ def _stacks(checkpoint: Checkpoint) -> dict[tuple[str, Tails], Layers]:
     for name, tensor in checkpoint.tensors.items():
         for prefix, layer, tail in readings(name):
             for tails in index.get(tail, ()):
-                stacks[prefix, tails][layer][tail] = tensor
+                layers = stacks[prefix, tails]
+                if layer in layers or len(layers) <= MAX_LAYERS:  # one too many is enough to know
+                    layers[layer][tail] = tensor
     return {
         key: layers
         for key, layers in stacks.items()
@@ -170,6 +172,8 @@ def _named(row: Layout, checkpoint: Checkpoint) -> bool:
         return False
     for key, needed, default in row.flags:
         value = flag(checkpoint.config, key)
+        if value is None and is_stated(checkpoint.config, key):
+            return False  # stated twice and differently: nothing settles the packing
         if (default if value is None else value) != needed:
             return False
     return True

@@ -68,6 +68,10 @@ def _refuse_other_weights(config: Mapping[str, Any], shards: Shards) -> None:
     checked = {None, INDEX} if shards.weight_map else {None, *shards.names}
     if not isinstance(named, str | None) or named not in checked:
         raise FormatError(
-            f"config.json: transformers_weights: {str(named)[:80]!r} is not what is checked",
+            f"config.json: transformers_weights: {_shown(named)} is not what is checked",
             hint="remove the entry, or release that file alone",
         )
+
+
+def _shown(value: object) -> str:
+    return repr(value[:80]) if isinstance(value, str) else f"a {type(value).__name__}"
