@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fpcheck.comparison import ProfileIndex
-from fpcheck.comparison.background import like_depth
+from fpcheck.comparison.background import like_depths
 from fpcheck.comparison.index import DETRENDED, RAW
 from fpcheck.references import builtin_folder, load_library
 
@@ -27,7 +27,7 @@ def pairs(index: ProfileIndex) -> Iterator[Pair]:
     for place, reference in enumerate(index.library.references):
         raw, detrended = (index.best(reference.signature.towers)[s] for s in (RAW, DETRENDED))
         strangers = (index.families != index.families[place]) & ~np.isnan(raw)
-        strangers &= like_depth(int(index.reference_depths[place]), index.reference_depths)
+        strangers &= like_depths(int(index.reference_depths[place]), index.reference_depths)
         for other in np.flatnonzero(strangers[:place]):
             layers = int(min(index.reference_depths[place], index.reference_depths[other]))
             yield place, int(other), layers, float(raw[other]), float(detrended[other])

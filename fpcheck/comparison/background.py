@@ -55,6 +55,11 @@ def background(best: NDArray[np.float64], value: float) -> Background:
     return Background(best.size, float(np.median(best)), float(best.max()), reaching)
 
 
-def like_depth(depth: int, others: NDArray[np.intp]) -> NDArray[np.bool_]:
+def like_depth(depth: int, other: int) -> bool:
+    """Whether two depths are within the factor LIKE_DEPTH of each other."""
+    return max(depth, other) <= min(depth, other) * LIKE_DEPTH
+
+
+def like_depths(depth: int, others: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which depths are within the factor LIKE_DEPTH of one depth."""
     return (others * LIKE_DEPTH >= depth) & (others <= depth * LIKE_DEPTH)

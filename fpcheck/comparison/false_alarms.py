@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpcheck.comparison.background import Background, background, like_depth
+from fpcheck.comparison.background import Background, background, like_depths
 from fpcheck.comparison.index import RAW, ProfileIndex
 
 
@@ -14,7 +14,7 @@ def false_alarms(index: ProfileIndex, threshold: float) -> Background:
     for place, reference in enumerate(index.library.references):
         values = index.best(reference.signature.towers)[RAW]
         strangers = (index.families != index.families[place]) & ~np.isnan(values)
-        strangers &= like_depth(int(index.reference_depths[place]), index.reference_depths)
+        strangers &= like_depths(int(index.reference_depths[place]), index.reference_depths)
         family = index.families[place]
         best[family] = max(best[family], values[strangers].max(initial=-np.inf))
     return background(best[np.isfinite(best)], threshold)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.comparison.background import like_depth
 from fpcheck.comparison.curves import Array, stretched, unit
 from fpcheck.comparison.profile import (
     POOLED,
@@ -42,9 +43,15 @@ class Scores:
     _rows: Rows
     _table: Array
     _tower: TowerProfile
-    _roles: frozenset[Role]
+    _places: frozenset[int]
+    _fused: bool
     _depth: int
     _index: ProfileIndex
+
+    @cached_property
+    def _plain(self) -> list[tuple[float, float, int]]:
+        """By place: both values and the row, as plain numbers."""
+        return list(zip(*self.values.tolist(), self._rows.tolist(), strict=True))
 
     @cached_property
     def _pairs(self) -> Any:
@@ -53,16 +60,15 @@ class Scores:
 
     def score(self, place: int) -> ProfileScore | None:
         """The score against one reference in full; None where nothing compares."""
-        raw, detrended = self.values[:, place].tolist()
+        raw, detrended, row = self._plain[place]
         if math.isnan(raw):
             return None
-        row = int(self._rows[place])
-        pairs, roles = self._pairs[row], self._index.roles(self._tower, row)
+        pairs, places = self._pairs[row], self._index.places(row, fused=self._fused)
         depths = (self._depth, self._index.row_depths[row])
         return ProfileScore(
             raw=raw,
             detrended=detrended,
-            roles={role: Pearson(*pairs[PLACE[role]]) for role in roles if role in self._roles},
+            roles={ROLES[p]: Pearson(*pairs[p]) for p in places if p in self._places},
             layers=min(depths),
             depths=depths,
             tower=self._tower.name,
@@ -90,29 +96,37 @@ class ProfileIndex:
         self.reference_depths = np.zeros(self._size, dtype=np.intp)
         np.maximum.at(self.reference_depths, self._places, self.row_depths)
         self._stacks = self._stacked()
+        # Numbers for roles: an enum's hash is a call of Python code, which a thousand matches show.
+        self._split_places, self._pooled_places = (
+            [tuple(PLACE[role] for role in roles if role in own) for own in self._curves]
+            for roles in (SPLIT, POOLED)
+        )
         self.families = self._numbered_families()
         self._units: dict[tuple[int, int, int], Array] = {}
 
-    def roles(self, tower: TowerProfile, row: int) -> list[Role]:
-        """The roles in which a tower and the tower of a row are compared."""
-        wanted = POOLED if is_fused(tower) or self._fused[row] else SPLIT
-        return [role for role in wanted if role in self._curves[row]]
+    def places(self, row: int, *, fused: bool) -> tuple[int, ...]:
+        """Where ROLES has the roles in which a tower, fused or not, is compared with a row's."""
+        return self._pooled_places[row] if fused or self._fused[row] else self._split_places[row]
 
-    def scores(self, tower: TowerProfile) -> Scores:
-        """The score of one tower against the best tower of every reference."""
+    def scores(self, tower: TowerProfile, near: int | None = None) -> Scores:
+        """The score of one tower against the best tower of every reference.
+
+        With `near`, of those only whose depth is like it: what a background needs.
+        """
         own = curves(tower)
-        table = self._table(own)
+        table = self._table(own, near)
         means = self._means(table, tower)
         best = self._best_rows(means[RAW])
         places = self._places[best]
         values, rows = np.full((2, self._size), np.nan), np.zeros(self._size, np.intp)
         values[:, places], rows[places] = means[:, best], best
-        return Scores(values, rows, table, tower, frozenset(own), _depth(own), self)
+        known = frozenset(PLACE[role] for role in own)
+        return Scores(values, rows, table, tower, known, is_fused(tower), _depth(own), self)
 
-    def best(self, towers: Sequence[TowerProfile]) -> Array:
+    def best(self, towers: Sequence[TowerProfile], near: int | None = None) -> Array:
         """The highest values of any tower: (2 statistics × references), NaN where none compares."""
         none = np.full((2, self._size), np.nan)
-        best: Array = np.fmax.reduce([none, *(self.scores(tower).values for tower in towers)])
+        best: Array = np.fmax.reduce([none, *(self.scores(t, near).values for t in towers)])
         return best
 
     def _best_rows(self, raw: Array) -> Rows:
@@ -146,12 +160,14 @@ class ProfileIndex:
             for depth, rows in members.items()
         }
 
-    def _table(self, own: Mapping[Role, Array]) -> Array:
+    def _table(self, own: Mapping[Role, Array], near: int | None) -> Array:
         """Every correlation: (2 statistics × roles × rows), NaN where undefined."""
         table = np.full((2, len(ROLES), len(self.towers)), np.nan)
         for size in {curve.size for curve in own.values()}:
             block = _block(own, size)
             for depth, (rows, _) in self._stacks.items():
+                if near is not None and not like_depth(near, depth):
+                    continue
                 length = max(depth, size)
                 for statistic in (RAW, DETRENDED):
                     mine = unit(stretched(block, length), detrend=statistic == DETRENDED)

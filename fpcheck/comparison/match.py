@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.comparison.background import Background, background, like_depth
+from fpcheck.comparison.background import Background, background, like_depths
 from fpcheck.comparison.curves import Array
 from fpcheck.comparison.identity import SAME_FILES, identity
 from fpcheck.comparison.index import DETRENDED, RAW, ProfileIndex, Scores
@@ -100,9 +100,10 @@ def _with_background(
 ) -> Match:
     if match.profile is None:
         return match
+    depth = match.profile.depths[1]
     strangers = (index.families != index.families[place]) & ~known
-    strangers &= like_depth(match.profile.depths[1], index.reference_depths)
-    theirs = index.best(match.reference.signature.towers)
+    strangers &= like_depths(depth, index.reference_depths)
+    theirs = index.best(match.reference.signature.towers, near=depth)
     value = {RAW: match.profile.raw, DETRENDED: match.profile.detrended}
     four = (
         background(best_of_families(values[statistic], strangers, index), value[statistic])

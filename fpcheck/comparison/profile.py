@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +20,7 @@ ROLES = (*SPLIT, Role.QKV)
 MIN_LAYERS = 4
 
 
-@dataclass(frozen=True)
-class Pearson:
+class Pearson(NamedTuple):
     """One correlation, raw and with the linear trend in depth removed; NaN where undefined."""
 
     raw: float
