@@ -23,7 +23,7 @@ BLOCK = 1 << 18  # the same for float64, whose values take eight bytes
 # rows an outlier swallows more of what is small beside it.
 ROW = 512
 SINGLES = 1 << 14  # elements; in fewer, the rounding errors of float32 rows do not average out
-SAMPLED = 32  # one row in so many is summed again in float64, to see what float32 lost
+SAMPLED = 64  # one row in so many is summed again in float64, to see what float32 lost
 LOST = 1e-7  # the share of their squares that it may have lost: half of it shows in the spread
 # A row of much more than the mean may be an outlier's, and the sample misses it. Of such rows at
 # most 16 × 2**-24 is lost each, so all of them may have this share of the squares.
@@ -102,10 +102,13 @@ def _kept(rows: Floats, squares: Floats) -> bool:
     """
     sample = rows[::SAMPLED].astype(np.float64)
     truth = float(np.vecdot(sample, sample).sum())
-    lost = truth - float(squares[::SAMPLED].sum(dtype=np.float64))
-    total = float(squares.sum(dtype=np.float64))
-    heavy = squares[squares > HEAVY * total / squares.size].sum(dtype=np.float64)
-    return abs(lost) <= LOST * truth and float(heavy) <= HEAVY_SHARE * total
+    if abs(truth - float(squares[::SAMPLED].sum(dtype=np.float64))) > LOST * truth:
+        return False
+    limit = HEAVY * float(squares.mean())
+    if float(squares.max()) <= limit:
+        return True
+    heavy = squares[squares > limit]
+    return float(heavy.sum()) <= HEAVY_SHARE * float(squares.sum())
 
 
 def _bfloat16(stored: Stored, words: Words) -> NDArray[np.float32]:

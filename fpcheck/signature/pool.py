@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-PULSE = 0.1  # seconds between two looks at what is done: each look holds the threads up
+PULSE = 0.1  # seconds between two looks at what is done; each look holds the threads up a little
 
 
 def run(
@@ -21,26 +21,28 @@ def run(
 ) -> None:
     """Do the jobs on that many threads, and give each result to `take` in the order of the jobs.
 
-    Whatever goes wrong, no other job begins and no thread is left behind; of several jobs that
+    Whatever goes wrong, no further job begins and no thread is left behind. Of several jobs that
     fail, the first one's error is raised.
     """
     shared = _Shared(work, jobs)
     with ThreadPoolExecutor(workers, thread_name_prefix="fpcheck") as pool:
         try:
-            running = {pool.submit(shared.work_through) for _ in range(workers)}
-            while running:
-                running = wait(running, PULSE).not_done
+            threads = [pool.submit(shared.work_through) for _ in range(workers)]
+            while wait(threads, PULSE).not_done:
                 shared.hand_over(take)
+            shared.hand_over(take)
         finally:
             shared.stop()
+    for thread in threads:
+        thread.result()  # raises what making the jobs raised
 
 
 class _Shared(Generic[Job, Result]):
-    """What the threads share: the jobs that none has taken, and the results that none has had."""
+    """What the threads share: the jobs that none has begun, and what became of the others."""
 
     def __init__(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> None:
         self._work = work
-        self._jobs = enumerate(jobs)
+        self._jobs: Iterator[tuple[int, Job]] = enumerate(jobs)
         self._lock = Lock()
         self._results: dict[int, Result] = {}
         self._errors: dict[int, BaseException] = {}
@@ -48,23 +50,21 @@ class _Shared(Generic[Job, Result]):
         self._stopped = False
 
     def work_through(self) -> None:
-        """Do one job after another until none is left or one fails."""
-        while not self._stopped:
-            with self._lock:
-                place, job = next(self._jobs, (-1, None))
-            if job is None:
-                return
+        """Do one job after the other, until there is none or one has failed."""
+        while item := self._begin():
+            place, job = item
             try:
                 self._results[place] = self._work(job)
-            except BaseException as error:
+            except BaseException as error:  # handed over in its turn
                 self._errors[place] = error
                 self.stop()
 
-    def hand_over(self, take: Callable[[Result], None]) -> None:
-        """Give away the results that are complete up to the first job that is not.
+    def _begin(self) -> tuple[int, Job] | None:
+        with self._lock:  # a generator serves one thread at a time
+            return None if self._stopped else next(self._jobs, None)
 
-        Raises that job's error if it failed.
-        """
+    def hand_over(self, take: Callable[[Result], None]) -> None:
+        """Give away every result up to the first job that is not done; raise its error, if any."""
         while self._next in self._results:
             take(self._results.pop(self._next))
             self._next += 1
@@ -72,5 +72,5 @@ class _Shared(Generic[Job, Result]):
             raise self._errors[self._next]
 
     def stop(self) -> None:
-        """Let no other job begin."""
+        """Let no further job begin."""
         self._stopped = True
