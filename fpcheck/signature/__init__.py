@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from fpcheck.layouts import MATRICES, Role
 from fpcheck.source import Origin, SourceFile
@@ -34,7 +35,7 @@ class TowerProfile:
     layers: tuple[int, ...]
     roles: Mapping[Role, tuple[Moments | None, ...]]
 
-    @property
+    @cached_property
     def weights(self) -> int:
         """Number of attention weights measured."""
         return sum(
