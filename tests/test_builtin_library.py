@@ -15,6 +15,7 @@ from fpcheck import reference
 from fpcheck.layouts import MATRICES, Role
 from fpcheck.reference import ID, How, Reference
 from fpcheck.references import MANIFEST, Library, builtin_folder, load_library
+from tests.data_folders import data
 
 ROOT = Path(__file__).parent.parent
 TABLES = runpy.run_path(str(ROOT / "tools" / "figure_lineage.py"))
@@ -117,15 +118,12 @@ def test_its_readme_names_what_is_left_out_and_every_source() -> None:
         assert name in readme
 
 
-@pytest.mark.skipif(
-    "FPCHECK_FIGURES" not in os.environ,
-    reason="FPCHECK_FIGURES names no file of published figures to import again",
-)
 def test_importing_the_figures_again_gives_the_same_bytes(
     published: dict[str, Reference], tmp_path: Path
 ) -> None:
+    figures = data("published-figures/figures.jsonl")
     script = ROOT / "tools" / "import_figures.py"
-    command = [sys.executable, str(script), os.environ["FPCHECK_FIGURES"], str(tmp_path)]
+    command = [sys.executable, str(script), str(figures), str(tmp_path)]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
     builtin = json.loads((builtin_folder() / MANIFEST).read_bytes())["references"]

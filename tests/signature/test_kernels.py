@@ -30,7 +30,7 @@ def check(elements: Stored, dtype: str) -> None:
     assert part.count == truth.size
     assert part.std == pytest.approx(truth.std(), rel=1e-7, abs=1e-300)
     # A mean near zero is the difference of larger sums: it is as good as the spread allows.
-    assert part.mean == pytest.approx(truth.mean(), rel=1e-7, abs=1e-10 * truth.std())
+    assert part.mean == pytest.approx(truth.mean(), rel=1e-7, abs=1e-9 * truth.std())
 
 
 def normal(count: int, mean: float = 0.0, std: float = 0.02, seed: int = 0) -> Doubles:
