@@ -73,6 +73,8 @@ def _block(stored: Stored, dtype: str, scratch: Scratch) -> Part | None:
 
 def _one_pass(values: Floats) -> Part | None:
     """The moments from sums and sums of squares; None where they would not be accurate."""
+    if values.size < ROW:
+        return None
     rest = values.size % ROW
     body = values[: values.size - rest]
     rows, squared = body.reshape(-1, ROW), body.reshape(-1, SQUARES_ROW)
@@ -80,8 +82,7 @@ def _one_pass(values: Floats) -> Part | None:
     # No number depends on the threads of the BLAS: it has none for vectors as short as a row.
     np.vecdot(rows, ONES[values.dtype], out=sums[: len(rows)])
     np.vecdot(squared, squared, out=sums[len(rows) :])
-    total = float(sums[: len(rows)].sum(dtype=np.float64))
-    squares = float(sums[len(rows) :].sum(dtype=np.float64))
+    total, squares = np.add.reduceat(sums, (0, len(rows)), dtype=np.float64).tolist()
     if rest:
         last = values[-rest:].astype(np.float64)
         total, squares = total + float(last.sum()), squares + float(last @ last)
