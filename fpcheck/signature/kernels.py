@@ -22,8 +22,8 @@ BLOCK = 1 << 18  # the same for float64, whose values take eight bytes
 # Values, and squares, that are summed in their own precision; float64 between such rows. BLAS sums
 # a row in about 32 lanes, so squares meet three roundings in theirs: longer rows lose what is small
 # beside an outlier, and at 256 ones beside one 4,096 a row cost 2e-7 of the spread, at 128 9e-8.
-ROW, SQUARES_ROW = 512, 128
-SINGLES = 1 << 14  # elements; in fewer, the rounding errors of float32 rows do not average out
+ROW, SQUARES_ROW = 256, 128
+SINGLES = 1 << 16  # elements; in fewer, the rounding errors of float32 rows do not average out
 # float32 squares neither overflow nor underflow where the mean square lies between these, …
 SMALL, LARGE = 2.0**-100, 2.0**100
 CENTRED = 1 / 16  # … and no digits cancel where the squared mean is at most this much of it.
