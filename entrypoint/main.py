@@ -105,7 +105,7 @@ def main() -> int:
     except KeyboardInterrupt:
         _say("stopped before a verdict was reached")
         os._exit(EXIT_UNCHECKED)  # threads may still be reading, and the runner kills in seconds
-    except Exception as error:
+    except Exception as error:  # Python would exit with 1, which means that the policy objects
         _say(f"unexpected {type(error).__name__}: {error}")
         return EXIT_UNCHECKED
 
