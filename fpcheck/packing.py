@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fpcheck.checkpoint.config import integer
@@ -77,3 +78,22 @@ def over_matrix(pattern: Pattern, shape: Shape, *, transposed: bool) -> Pattern:
 def over_bias(pattern: Pattern) -> Pattern:
     """The pattern of output channels over the bias that belongs to them."""
     return Pattern(pattern.repeats, tuple((BIAS_OF[role], n) for role, n in pattern.sequence))
+
+
+@lru_cache(maxsize=256)
+def spans(pattern: Pattern, shape: Shape) -> tuple[int, tuple[tuple[Role, int, int], ...]]:
+    """The axis of a matrix along which roles alternate, and each role's `start:stop` on it.
+
+    The inverse of `over_matrix`. Raises ValueError for a pattern that follows neither axis.
+    """
+    columns = shape[-1]
+    by_rows = all(length % columns == 0 for _, length in pattern.sequence)
+    if not by_rows and columns % pattern.period:
+        raise ValueError("the roles alternate along neither rows nor columns")
+    size, repeats = (columns, pattern.repeats) if by_rows else (1, columns // pattern.period)
+    runs, place = [], 0
+    for _ in range(repeats):
+        for role, length in pattern.sequence:
+            runs.append((role, place, place + length // size))
+            place += length // size
+    return (0 if by_rows else 1), tuple(runs)

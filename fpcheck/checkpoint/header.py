@@ -14,7 +14,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from fpcheck.checkpoint.dtypes import BITS
+from fpcheck.checkpoint.coding import Coding
+from fpcheck.checkpoint.dtypes import BITS, MEASURABLE
 from fpcheck.checkpoint.members import Text
 from fpcheck.checkpoint.pointers import refuse_pointer
 from fpcheck.checkpoint.room import Room
@@ -32,7 +33,11 @@ CUT = "an interrupted download or upload looks like this: copy the file again"
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One named array in a shard: bytes `start:stop` of `file`, row-major, little-endian."""
+    """One named array in a shard: bytes `start:stop` of `file`, row-major, little-endian.
+
+    With a `coding`, its values follow from codes: `dtype` then names the scheme, `shape` is that of
+    the decoded matrix, and the place is that of the codes.
+    """
 
     name: str
     dtype: str
@@ -40,11 +45,17 @@ class Tensor:
     file: str
     start: int
     stop: int
+    coding: Coding | None = None
 
     @property
     def count(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    @property
+    def is_measurable(self) -> bool:
+        """Whether its values are known: stored as they are, or following from codes."""
+        return self.coding is not None or self.dtype in MEASURABLE
 
 
 def parse_header(source: Source, file: str, room: Room | None = None) -> tuple[Tensor, ...]:

@@ -12,7 +12,7 @@ from fpcheck.signature import Moments, TowerProfile
 from fpcheck.signature.decode import STORED
 from fpcheck.signature.kernels import UNIT, Scratch
 from fpcheck.signature.moments import Part, merge, rounded
-from fpcheck.signature.plan import plan
+from fpcheck.signature.plan import bytes_of, plan
 from fpcheck.signature.pool import run
 from fpcheck.signature.reduce import Found, Reducer
 from fpcheck.source import Source
@@ -46,15 +46,15 @@ def _stream(
 ) -> Totals:
     """Read every piece once, on several threads; the parts are merged in the order of the bytes."""
     totals: Totals = [{} for _ in pieces]
-    size = sum(map(_bytes, pieces))
-    done = 0
+    sizes = [bytes_of(piece) for piece in pieces]
+    done, size = 0, sum(sizes)
 
     def take(found: Sequence[Found]) -> None:
         nonlocal done
         for owner, role, part in found:
             parts = totals[owner]
             parts[role] = merge((parts[role], part)) if role in parts else part
-            done += part.count * STORED[pieces[owner].tensor.dtype].itemsize
+            done += part.count * sizes[owner] // pieces[owner].pattern.length
         if progress:
             progress(done, size)
 
@@ -64,13 +64,10 @@ def _stream(
     return totals
 
 
-def _bytes(piece: Piece) -> int:
-    return piece.pattern.length * STORED[piece.tensor.dtype].itemsize
-
-
 def _room(source: Source, pieces: Sequence[Piece]) -> int:
     """The size in bytes that no read exceeds."""
-    return max(source.read_size, UNIT * max(STORED[p.tensor.dtype].itemsize for p in pieces))
+    plain = [STORED[p.tensor.dtype].itemsize for p in pieces if not p.tensor.coding]
+    return max(source.read_size, UNIT * max(plain, default=8))
 
 
 def _profile(tower: Tower, by_piece: Iterator[Mapping[Role, Part]]) -> TowerProfile:

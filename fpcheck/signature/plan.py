@@ -7,10 +7,12 @@ every source, read size and number of threads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from fpcheck.attention import Piece
 from fpcheck.checkpoint import Tensor
+from fpcheck.checkpoint.coding import Block, Coding
 from fpcheck.layouts import Role
 from fpcheck.signature.decode import STORED
 from fpcheck.signature.kernels import UNIT
@@ -39,6 +41,15 @@ class Unit(NamedTuple):
     stop: int
 
 
+class CodedUnit(NamedTuple):
+    """One block of a matrix whose values follow from codes."""
+
+    owner: int
+    coding: Coding
+    piece: Piece
+    block: Block
+
+
 class Read(NamedTuple):
     """Bytes `start:stop` of one file, and the units in them, in order."""
 
@@ -48,18 +59,30 @@ class Read(NamedTuple):
     units: tuple[Unit, ...]
 
 
-def plan(pieces: Sequence[Piece], read_size: int) -> Iterator[tuple[Read, ...]]:
-    """Every read of the pieces, in the order of files and bytes, batch by batch."""
-    batch: list[Read] = []
+Job = Read | CodedUnit
+
+
+def plan(pieces: Sequence[Piece], read_size: int) -> Iterator[tuple[Job, ...]]:
+    """Every read of the pieces, in the order of files and bytes, batch by batch; then the codes."""
+    batch: list[Job] = []
     size = 0
-    for read in _reads(_units(pieces), read_size):
-        batch.append(read)
-        size += read.stop - read.start
+    jobs: Iterator[Job] = chain(_reads(_units(pieces), read_size), _coded_units(pieces))
+    for job in jobs:
+        batch.append(job)
+        size += job.stop - job.start if isinstance(job, Read) else job.block.elements
         if size >= BATCH:
             yield tuple(batch)
             batch, size = [], 0
     if batch:
         yield tuple(batch)
+
+
+def bytes_of(piece: Piece) -> int:
+    """How many bytes of a piece's own tensor are read."""
+    tensor = piece.tensor
+    if tensor.coding:
+        return tensor.stop - tensor.start
+    return piece.pattern.length * STORED[tensor.dtype].itemsize
 
 
 def _reads(units: Iterable[Unit], read_size: int) -> Iterator[Read]:
@@ -87,13 +110,25 @@ def _read(group: Sequence[Unit]) -> Read:
 
 
 def _units(pieces: Sequence[Piece]) -> Iterator[Unit]:
-    for owner in sorted(range(len(pieces)), key=lambda i: _place(pieces[i])):
+    for owner in _in_order(pieces, coded=False):
         tensor, first = pieces[owner].tensor, 0
         size = STORED[tensor.dtype].itemsize
         for rows, runs in _cuts(pieces[owner]):
             start, count = tensor.start + first * size, rows * sum(n for _, n in runs)
             yield Unit(owner, tensor, first, rows, runs, start, start + count * size)
             first += count
+
+
+def _coded_units(pieces: Sequence[Piece]) -> Iterator[CodedUnit]:
+    for owner in _in_order(pieces, coded=True):
+        coding = pieces[owner].tensor.coding
+        if coding:
+            yield from (CodedUnit(owner, coding, pieces[owner], b) for b in coding.blocks())
+
+
+def _in_order(pieces: Sequence[Piece], *, coded: bool) -> list[int]:
+    wanted = [i for i, piece in enumerate(pieces) if bool(piece.tensor.coding) is coded]
+    return sorted(wanted, key=lambda i: _place(pieces[i]))
 
 
 def _place(piece: Piece) -> tuple[str, int]:

@@ -10,13 +10,16 @@ from itertools import accumulate
 
 import numpy as np
 
+from fpcheck.checkpoint import Tensor
 from fpcheck.errors import NonFiniteError
 from fpcheck.layouts import Role
+from fpcheck.signature.coded import coded_parts
 from fpcheck.signature.decode import STORED, Stored, decode
 from fpcheck.signature.kernels import Scratch, part_of
 from fpcheck.signature.moments import Part
-from fpcheck.signature.plan import Read, Unit
+from fpcheck.signature.plan import CodedUnit, Job, Read, Unit
 from fpcheck.source import Source
+from fpcheck.source import read as read_range
 
 PAGE, LINE = 4096, 64  # bytes: what the kernel copies at a time, and the processor's cache
 Found = tuple[int, Role, Part]  # the place of a piece, one of its roles, and what a unit adds
@@ -31,10 +34,23 @@ class Reducer(threading.local):
         self._buffer = memoryview(mmap.mmap(-1, room + PAGE))
         self._scratch = Scratch()
 
-    def __call__(self, batch: Iterable[Read]) -> list[Found]:
-        """What each unit of the reads adds, in order. Raises NonFiniteError and SourceError."""
+    def __call__(self, batch: Iterable[Job]) -> list[Found]:
+        """What each unit of the reads adds, in order.
+
+        Raises NonFiniteError and SourceError, and FormatError for codes that mean nothing.
+        """
         with np.errstate(all="ignore"):  # what overflows is done again, exactly
-            return [found for read in batch for found in self._reduce(read)]
+            return [found for job in batch for found in self._work(job)]
+
+    def _work(self, job: Job) -> Iterator[Found]:
+        return self._reduce(job) if isinstance(job, Read) else self._decode(job)
+
+    def _decode(self, unit: CodedUnit) -> Iterator[Found]:
+        for role, part in coded_parts(unit.coding, unit.piece, unit.block, self._fetch):
+            yield unit.owner, role, part
+
+    def _fetch(self, tensor: Tensor, start: int, stop: int) -> bytearray:
+        return read_range(self._source, tensor.file, tensor.start + start, tensor.start + stop)
 
     def _reduce(self, read: Read) -> Iterator[Found]:
         view = self._fill(read)
