@@ -12,6 +12,7 @@ from fpcheck.comparison.background import Background
 from fpcheck.comparison.false_alarms import false_alarms
 from fpcheck.comparison.profile import incomparable
 from fpcheck.coverage import ENOUGH, Coverage, coverage
+from fpcheck.encodings import decoded
 from fpcheck.errors import EXIT_OBJECTION, EXIT_OK, EXIT_UNCHECKED
 from fpcheck.policy import Policy
 from fpcheck.references import Library
@@ -65,7 +66,7 @@ def fingerprint(
 
     Raises CheckError when it cannot be read, UsageError when there is nothing to read.
     """
-    checkpoint = read_checkpoint(source)
+    checkpoint, undecoded = decoded(read_checkpoint(source))
     attention = find_attention(checkpoint)
     towers = measure(checkpoint, attention, progress=_named(progress, "measuring"))
     files = checkpoint.files
@@ -79,7 +80,7 @@ def fingerprint(
         model_type=checkpoint.model_type,
         files=files,
         towers=towers,
-        unmeasured=(*attention.unmeasured, *filter(None, [covered.gap]), *strays),
+        unmeasured=(*undecoded, *attention.unmeasured, *filter(None, [covered.gap]), *strays),
         notes=attention.notes,
     )
     return Reading(checkpoint, signature, covered)

@@ -18,6 +18,7 @@ ORDER = (
     "files",
     "source",
     "checkpoint",
+    "encodings",
     "fields",
     "layouts",
     "packing",

@@ -1,0 +1,46 @@
+"""Checkpoint → the same checkpoint with every quantised matrix under its own name and shape.
+
+A quantised matrix is stored as several tensors. Each scheme recognises its own, by names, dtypes
+and shapes and by `quantization_config`, and puts one tensor with a coding in their place, so that
+no later stage knows of quantisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from fpcheck.checkpoint import Checkpoint, Tensor
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one scheme recognised.
+
+    `decoded` are its matrices by name, `used` the names of every stored tensor that they stand for,
+    `faults` say in words which matrices it recognises and cannot decode, by the matrix's name.
+    """
+
+    decoded: Mapping[str, Tensor]
+    used: frozenset[str]
+    faults: Mapping[str, str]
+
+
+Scheme = Callable[[Checkpoint], Found]
+
+# The order decides nothing: no two schemes recognise the same tensors; a test holds them to it.
+SCHEMES: Mapping[str, Scheme] = {}
+
+
+def decoded(checkpoint: Checkpoint) -> tuple[Checkpoint, tuple[str, ...]]:
+    """The checkpoint whose quantised matrices have codings, and in words what has not and why."""
+    tensors = dict(checkpoint.tensors)
+    faults: list[str] = []
+    for scheme in SCHEMES.values():
+        found = scheme(checkpoint)
+        for name in found.used:
+            tensors.pop(name, None)
+        tensors.update(found.decoded)
+        faults += [f"{name}: {fault}" for name, fault in found.faults.items()]
+    ordered = {name: tensors[name] for name in sorted(tensors)}
+    return replace(checkpoint, tensors=ordered), tuple(dict.fromkeys(faults))
