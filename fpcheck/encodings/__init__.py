@@ -7,26 +7,13 @@ no later stage knows of quantisation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-from fpcheck.checkpoint import Checkpoint, Tensor
+from fpcheck.checkpoint import Checkpoint
+from fpcheck.encodings.found import Found, Scheme
 
-
-@dataclass(frozen=True)
-class Found:
-    """What one scheme recognised.
-
-    `decoded` are its matrices by name, `used` the names of every stored tensor that they stand for,
-    `faults` say in words which matrices it recognises and cannot decode, by the matrix's name.
-    """
-
-    decoded: Mapping[str, Tensor]
-    used: frozenset[str]
-    faults: Mapping[str, str]
-
-
-Scheme = Callable[[Checkpoint], Found]
+__all__ = ["SCHEMES", "Found", "Scheme", "decoded"]
 
 # The order decides nothing: no two schemes recognise the same tensors; a test holds them to it.
 SCHEMES: Mapping[str, Scheme] = {}
