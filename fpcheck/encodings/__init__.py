@@ -11,12 +11,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fpcheck.checkpoint import Checkpoint
+from fpcheck.encodings.awq import awq
+from fpcheck.encodings.bitsandbytes_4bit import bitsandbytes_4bit
+from fpcheck.encodings.bitsandbytes_int8 import bitsandbytes_int8
+from fpcheck.encodings.float4 import float4
+from fpcheck.encodings.float8 import float8
 from fpcheck.encodings.found import Found, Scheme
+from fpcheck.encodings.gptq import gptq
+from fpcheck.encodings.microscaled import microscaled
+from fpcheck.encodings.packed_integers import packed_integers
+from fpcheck.encodings.unknown import unknown
 
 __all__ = ["SCHEMES", "Found", "Scheme", "decoded"]
 
 # The order decides nothing: no two schemes recognise the same tensors; a test holds them to it.
-SCHEMES: Mapping[str, Scheme] = {}
+SCHEMES: Mapping[str, Scheme] = {
+    "AWQ": awq,
+    "bitsandbytes, 4 bits": bitsandbytes_4bit,
+    "bitsandbytes, int8": bitsandbytes_int8,
+    "FP4": float4,
+    "FP8": float8,
+    "GPTQ": gptq,
+    "MXFP4 in blocks": microscaled,
+    "compressed-tensors, integers": packed_integers,
+    "what nobody reads": unknown,
+}
 
 
 def decoded(checkpoint: Checkpoint) -> tuple[Checkpoint, tuple[str, ...]]:

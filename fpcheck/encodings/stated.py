@@ -1,0 +1,53 @@
+"""What config.json says of how the weights are quantised: whether, and in blocks of which size.
+
+`weight_block_size` is that of transformers' FP8 (DeepSeek and Qwen), `config_groups` that of
+compressed-tensors, with `block_structure` or `group_size`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fpcheck.checkpoint.config import views
+
+Size = tuple[int, int]
+NO_SIZE: Size = (0, 0)  # something is said, and it is no size: nothing fits it
+_KEYS = ("quantization_config", "compression_config")
+
+
+def is_quantised(config: Mapping[str, Any]) -> bool:
+    """Whether any part of the config says that weights are quantised."""
+    return any(True for _ in _statements(config))
+
+
+def block_sizes(config: Mapping[str, Any]) -> frozenset[Size]:
+    """Every size of a block that is stated, rows and columns; empty when none is."""
+    return frozenset(size for statement in _statements(config) for size in _sizes(statement))
+
+
+def _statements(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for view in views(config):
+        yield from (view[key] for key in _KEYS if isinstance(view.get(key), dict) and view[key])
+
+
+def _sizes(statement: Mapping[str, Any]) -> Iterator[Size]:
+    if statement.get("weight_block_size") is not None:
+        yield _size(statement["weight_block_size"])
+    groups = statement.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        if isinstance(weights, dict):
+            if weights.get("block_structure") is not None:
+                yield _size(weights["block_structure"])
+            elif weights.get("strategy") == "group":
+                yield _size([1, weights.get("group_size")])
+
+
+def _size(value: object) -> Size:
+    if not isinstance(value, list) or len(value) != 2:
+        return NO_SIZE
+    rows, columns = value
+    if type(rows) is not int or type(columns) is not int or rows < 1 or columns < 1:
+        return NO_SIZE
+    return rows, columns
