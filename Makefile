@@ -76,8 +76,8 @@ COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version
 
 .PHONY: lock
 lock: dev-environment
-	$(COMPILE) --output-file requirements/run.txt pyproject.toml
-	$(COMPILE) --group dev --constraint requirements/run.txt \
+	$(COMPILE) --all-extras --output-file requirements/run.txt pyproject.toml
+	$(COMPILE) --all-extras --group dev --constraint requirements/run.txt \
 		--output-file requirements/dev.txt pyproject.toml
 	$(COMPILE) --group example --no-deps --output-file requirements/example.txt
 
