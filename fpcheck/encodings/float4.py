@@ -75,9 +75,9 @@ def _is_ours(tensor: Tensor, own: Mapping[str, Tensor]) -> bool:
     _, leaf = split(tensor.name)
     if tensor.dtype == "F4" or (leaf == PACKED and tensor.dtype == "U8"):
         return True
-    dtypes = {scale.dtype for scale in own.values()}
     if tensor.dtype == "I8":
-        return "F8_E8M0" in dtypes
+        exponents = (row.scales for row in ROWS if "I8" in row.dtypes)
+        return any(leaf in own and own[leaf].dtype == "F8_E8M0" for leaf in exponents)
     return leaf == WEIGHT and tensor.dtype == "U8" and bool(own)
 
 

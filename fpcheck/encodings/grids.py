@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 from fpcheck.checkpoint import Tensor
 from fpcheck.encodings.scaled import Grid
-from fpcheck.encodings.small_floats import SCALES
 from fpcheck.encodings.stated import Size
 
 USUAL: Size = (128, 128)  # of DeepSeek-V3, whose FP8 all others follow
+# Unsigned bytes are exponents, as transformers, compressed-tensors and vLLM read them.
+SCALES = frozenset({"F32", "F16", "BF16", "F8_E8M0", "U8"})
 SMALLEST_GROUP = 16  # elements of a row under one scale: no format has fewer
 
 

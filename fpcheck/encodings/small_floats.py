@@ -53,9 +53,6 @@ E2M1 = _e2m1()
 TABLES: Mapping[str, Singles] = MappingProxyType(
     {"F8_E4M3": _e4m3(), "F8_E5M2": _e5m2(), "F8_E8M0": _e8m0(), "U8": _e8m0()}
 )
-# The dtypes that scales are stored in. Unsigned bytes hold exponents, as where no dtype for them is
-# known (transformers, compressed-tensors and vLLM read them so).
-SCALES = frozenset({"F32", "F16", "BF16", *TABLES}) - {"F8_E5M2"}
 
 
 def singles(stored: bytes | bytearray, dtype: str) -> Singles:

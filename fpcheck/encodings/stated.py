@@ -1,7 +1,7 @@
 """What config.json says of how the weights are quantised: whether, and in blocks of which size.
 
 `weight_block_size` is that of transformers' FP8 (DeepSeek and Qwen), `config_groups` that of
-compressed-tensors, with `block_structure` or `group_size`.
+compressed-tensors, with `block_structure` or `group_size`, of which those of 8 bits matter here.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def _sizes(statement: Mapping[str, Any]) -> Iterator[Size]:
     groups = statement.get("config_groups")
     for group in groups.values() if isinstance(groups, dict) else ():
         weights = group.get("weights") if isinstance(group, dict) else None
-        if isinstance(weights, dict):
+        if isinstance(weights, dict) and weights.get("num_bits") == 8:
             if weights.get("block_structure") is not None:
                 yield _size(weights["block_structure"])
-            elif weights.get("strategy") == "group":
-                yield _size([1, weights.get("group_size")])
+            elif weights.get("group_size") is not None:
+                yield _size([1, weights["group_size"]])
 
 
 def _size(value: object) -> Size:
