@@ -17,6 +17,7 @@ from fpcheck.encodings.bitsandbytes_int8 import bitsandbytes_int8
 from fpcheck.encodings.float4 import float4
 from fpcheck.encodings.float8 import float8
 from fpcheck.encodings.found import Found, Scheme
+from fpcheck.encodings.gguf import ggml_rows
 from fpcheck.encodings.gptq import gptq
 from fpcheck.encodings.microscaled import microscaled
 from fpcheck.encodings.packed_integers import packed_integers
@@ -31,6 +32,7 @@ SCHEMES: Mapping[str, Scheme] = {
     "bitsandbytes, int8": bitsandbytes_int8,
     "FP4": float4,
     "FP8": float8,
+    "GGUF": ggml_rows,
     "GPTQ": gptq,
     "MXFP4 in blocks": microscaled,
     "compressed-tensors, integers": packed_integers,
