@@ -8,6 +8,8 @@ from typing import Any
 
 from fpcheck.checkpoint.card import declared_bases
 from fpcheck.checkpoint.config import read_config
+from fpcheck.checkpoint.gguf import read_gguf
+from fpcheck.checkpoint.gguf.files import find_gguf
 from fpcheck.checkpoint.header import Tensor, parse_header
 from fpcheck.checkpoint.shards import INDEX, Shards, find_shards, join_shards
 from fpcheck.checkpoint.strays import stray_weights
@@ -21,10 +23,10 @@ __all__ = ["Checkpoint", "Tensor", "parse_header", "read_checkpoint"]
 class Checkpoint:
     """One model's files at one commit: its tensors, its config and what its card declares.
 
-    `tensors` by name, `shards` are the safetensors files they came from, `config` is config.json
-    ({} when there is none), `declared_bases` are the model card's `base_model` ids, `files` is
-    everything that is released with the weights, and `strays` are weight files among them that
-    are not of this checkpoint.
+    `tensors` by name, `shards` are the files they came from, `config` is config.json, or what a
+    GGUF header says in its place ({} when there is none), `declared_bases` are the model card's
+    `base_model` ids, `files` is everything that is released with the weights, and `strays` are
+    weight files among them that are not of this checkpoint.
     """
 
     source: Source
@@ -45,9 +47,12 @@ class Checkpoint:
 def read_checkpoint(source: Source) -> Checkpoint:
     """Read and check every header of a checkpoint; no weight is read.
 
-    Raises FormatError for anything malformed, CheckError when there is no safetensors file,
+    Raises FormatError for anything malformed, CheckError when there are no weights,
     SourceError when bytes cannot be had.
     """
+    gguf = find_gguf(source.files())
+    if gguf:
+        return _of_gguf(source, gguf)
     shards = find_shards(source)
     config = read_config(source)
     _refuse_other_weights(config, shards)
@@ -59,6 +64,20 @@ def read_checkpoint(source: Source) -> Checkpoint:
         declared_bases=declared_bases(source),
         files=tuple(source.files().values()),
         strays=stray_weights(source.files(), shards.names),
+    )
+
+
+def _of_gguf(source: Source, names: tuple[str, ...]) -> Checkpoint:
+    """A GGUF model says itself what it is: its loaders read no config.json."""
+    model = read_gguf(source, names)
+    return Checkpoint(
+        source=source,
+        tensors=model.tensors,
+        shards=names,
+        config=model.config,
+        declared_bases=declared_bases(source),
+        files=tuple(source.files().values()),
+        strays=stray_weights(source.files(), names),
     )
 
 

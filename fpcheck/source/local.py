@@ -12,6 +12,8 @@ from typing import Self
 from fpcheck.errors import FormatError, SourceError, UsageError
 from fpcheck.source import Origin, SourceFile
 from fpcheck.source.descriptors import Descriptors
+from fpcheck.source.split import SUFFIX as GGUF
+from fpcheck.source.split import parts
 
 # Version control and Python's own bookkeeping are not part of what is released; nor is the Hub
 # client's, which keeps it at one place only. Other hidden folders may hold weights.
@@ -33,20 +35,20 @@ class LocalSource:
     read_size = 1 << 21
 
     def __init__(self, path: str) -> None:
-        """Raises UsageError when `path` is not a folder or a *.safetensors file."""
+        """Raises UsageError when `path` is not a folder or a weight file."""
         self.origin = Origin(path)
         self._descriptors = Descriptors(self._open)
         given = Path(path)
         if given.is_dir():
             self._root = given
             self._files = _folder(given)
-        elif given.suffix == ".safetensors" and given.is_file():
+        elif given.suffix in {".safetensors", GGUF} and given.is_file():
             self._root = given.parent
             self._files = _single(given)
         else:
             raise UsageError(
-                f"{path}: neither a folder nor a .safetensors file",
-                hint="name a folder, a .safetensors file, or owner/name on the Hub",
+                f"{path}: neither a folder nor a .safetensors or .gguf file",
+                hint="name a folder, a .safetensors or .gguf file, or owner/name on the Hub",
             )
 
     @property
@@ -98,7 +100,8 @@ class LocalSource:
 
 
 def _single(path: Path) -> dict[str, SourceFile]:
-    found = [path, *(path.with_name(name) for name in COMPANIONS if path.with_name(name).is_file())]
+    beside = [path.with_name(name) for name in (*COMPANIONS, *parts(path.name))]
+    found = [p for p in beside if p.is_file()]
     return {p.name: SourceFile(p.name, _size(p, path.parent)) for p in sorted(found)}
 
 
