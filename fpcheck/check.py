@@ -81,7 +81,7 @@ def fingerprint(
         files=files,
         towers=towers,
         unmeasured=(*undecoded, *attention.unmeasured, *filter(None, [covered.gap]), *strays),
-        notes=attention.notes,
+        notes=(*checkpoint.notes, *attention.notes),
     )
     return Reading(checkpoint, signature, covered)
 

@@ -11,7 +11,7 @@ from fpcheck.checkpoint.config import read_config
 from fpcheck.checkpoint.gguf import read_gguf
 from fpcheck.checkpoint.gguf.files import find_gguf
 from fpcheck.checkpoint.header import Tensor, parse_header
-from fpcheck.checkpoint.shards import INDEX, Shards, find_shards, join_shards
+from fpcheck.checkpoint.shards import Shards, find_shards, join_shards
 from fpcheck.checkpoint.strays import stray_weights
 from fpcheck.errors import FormatError
 from fpcheck.source import Source, SourceFile
@@ -26,7 +26,8 @@ class Checkpoint:
     `tensors` by name, `shards` are the files they came from, `config` is config.json, or what a
     GGUF header says in its place ({} when there is none), `declared_bases` are the model card's
     `base_model` ids, `files` is everything that is released with the weights, and `strays` are
-    weight files among them that are not of this checkpoint.
+    weight files among them that are not of this checkpoint; `notes` say why, where there was a
+    choice.
     """
 
     source: Source
@@ -36,6 +37,7 @@ class Checkpoint:
     declared_bases: tuple[str, ...]
     files: tuple[SourceFile, ...]
     strays: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def model_type(self) -> str:
@@ -64,6 +66,7 @@ def read_checkpoint(source: Source) -> Checkpoint:
         declared_bases=declared_bases(source),
         files=tuple(source.files().values()),
         strays=stray_weights(source.files(), shards.names),
+        notes=shards.notes,
     )
 
 
@@ -84,7 +87,7 @@ def _of_gguf(source: Source, names: tuple[str, ...]) -> Checkpoint:
 def _refuse_other_weights(config: Mapping[str, Any], shards: Shards) -> None:
     """Refuse a config that has loaders read another file than the one that is checked."""
     named = config.get("transformers_weights")
-    checked = {None, INDEX} if shards.weight_map else {None, *shards.names}
+    checked = {None, shards.index} if shards.weight_map else {None, *shards.names}
     if not isinstance(named, str | None) or named not in checked:
         raise FormatError(
             f"config.json: transformers_weights: {_shown(named)} is not what is checked",

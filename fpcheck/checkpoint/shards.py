@@ -2,50 +2,60 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
+from fpcheck.checkpoint.adapter_config import ADAPTER_CONFIG, refuse_alone, refuse_embedded
+from fpcheck.checkpoint.foreign import refused
 from fpcheck.checkpoint.header import Tensor, parse_header
-from fpcheck.checkpoint.members import Text
-from fpcheck.checkpoint.pointers import refuse_pointer
+from fpcheck.checkpoint.index_file import read_index, rebuild
 from fpcheck.checkpoint.room import Room
 from fpcheck.checkpoint.strays import stray_weights
+from fpcheck.checkpoint.weight_sets import SUFFIX, WeightSet, choose, listed, reason, weight_sets
 from fpcheck.errors import CheckError, FormatError
 from fpcheck.source import Source
 
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-SUFFIX = ".safetensors"
-MAX_NAMED = 3  # files that a message names
-REBUILD = f"write the shards and {INDEX} again, together"
+PIPELINE = "model_index.json"  # diffusers' table of the models in sub-folders
+ADAPTER = "adapter_model"
+MAX_FOLDERS = 8  # that a message names
 
 
 @dataclass(frozen=True)
 class Shards:
-    """The safetensors files of a checkpoint, sorted; `weight_map` when an index names them."""
+    """The safetensors files of a checkpoint, sorted; `weight_map` when an index names them.
+
+    `notes` say why these files and no others, where there was a choice.
+    """
 
     names: tuple[str, ...]
+    index: str = ""
     weight_map: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def find_shards(source: Source) -> Shards:
-    """The index's shards, else model.safetensors, else the only safetensors file.
+    """The files that loaders take unasked, else the only ones there are.
 
-    Raises FormatError for an index that lies or files that leave the choice open, CheckError when
-    there is no safetensors file.
+    Raises FormatError for files that contradict one another or leave the choice open, CheckError
+    when there is nothing that can be read.
     """
     files = source.files()
-    if INDEX in files and SINGLE in files:
-        raise FormatError(
-            f"both {SINGLE} and {INDEX} are there: which one is released?", hint="remove one"
-        )
-    if INDEX in files:
-        return _indexed(source)
-    if SINGLE in files:
-        return Shards((SINGLE,))
-    return Shards((_only(files),))
+    sets = weight_sets(files)
+    adapter = sets.pop(ADAPTER, None)
+    if ADAPTER_CONFIG in files and sets:
+        refuse_embedded(source, next(iter(sets.values())).shown)
+    if PIPELINE in files:
+        _refuse_pipeline(source)
+    if not sets and (adapter or ADAPTER_CONFIG in files):
+        refuse_alone(source)
+    if not sets:
+        raise _nothing(files)
+    chosen = choose(sets)
+    found = _members(source, chosen)
+    taken = {*found.names, found.index}
+    others = [own for own in sets.values() if own is not chosen and not taken.issuperset(own.files)]
+    return replace(found, notes=tuple(filter(None, (*found.notes, reason(chosen, others)))))
 
 
 def join_shards(source: Source, shards: Shards) -> dict[str, Tensor]:
@@ -57,94 +67,76 @@ def join_shards(source: Source, shards: Shards) -> dict[str, Tensor]:
     room = Room()
     for shard in shards.names:
         for tensor in parse_header(source, shard, room):
-            _check_place(tensor, tensors.get(tensor.name), shards.weight_map)
+            _check_place(tensor, tensors.get(tensor.name), shards)
             tensors[tensor.name] = tensor
     for name, shard in (shards.weight_map or {}).items():
         if name not in tensors:
-            raise FormatError(f"{INDEX}: {name!r} is not in {shard}", hint=REBUILD)
+            raise FormatError(
+                f"{shards.index}: {name!r} is not in {shard}", hint=rebuild(shards.index)
+            )
     return {name: tensors[name] for name in sorted(tensors)}
 
 
-def _only(files: Mapping[str, Any]) -> str:
-    found = [name for name in files if name.endswith(SUFFIX) and "/" not in name]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise _nothing(stray_weights(files, ()))
-    raise FormatError(
-        f"{len(found)} safetensors files and no {INDEX}: {_listed(found)}",
-        hint=f"add {INDEX}, or name one file",
+def _members(source: Source, chosen: WeightSet) -> Shards:
+    """The files of a set: those that its index names, the single one, or numbered ones."""
+    if chosen.index:
+        weight_map = read_index(source, chosen.index)
+        names = tuple(sorted(set(weight_map.values())))
+        if chosen.single and names != (chosen.single,):
+            raise FormatError(
+                f"both {chosen.single} and {chosen.index} are there: which one is released? "
+                "transformers loads the file, vLLM the shards that the index names",
+                hint="remove one; or name either file to check it alone",
+            )
+        return Shards(names, chosen.index, weight_map)
+    if chosen.single:
+        return Shards((chosen.single,))
+    shards = chosen.shards()
+    whole = f"no index: {listed(shards)} are taken for one whole, as they are numbered"
+    return Shards(shards, notes=(whole,))
+
+
+def _refuse_pipeline(source: Source) -> None:
+    """A pipeline is several models, and each may descend from another one."""
+    weights = stray_weights(source.files(), ())
+    folders = dict.fromkeys(name.rpartition("/")[0] for name in weights if "/" in name)
+    if folders:
+        first = shlex.quote(f"{source.origin.name}/{next(iter(folders))}")
+        fetch = "download it, and " if source.origin.commit else ""
+        raise CheckError(
+            f"{PIPELINE}: a pipeline of several models: {listed(folders, MAX_FOLDERS)}",
+            hint=f"{fetch}check each one of them: fpcheck check {first}",
+        )
+
+
+def _nothing(files: Iterable[str]) -> CheckError:
+    """The error for a folder without what is looked for, which says what lies there instead."""
+    weights = stray_weights(files, ())
+    below = [name for name in weights if name.endswith(SUFFIX)]
+    other = refused(weights)
+    message = "no safetensors file in the checkpoint"
+    if below:
+        return CheckError(message, hint=f"there is {listed(below)}: name that folder or file")
+    if other:
+        name, form = other
+        return CheckError(
+            f"{message}; there is {listed([name])}: {form.what}: {form.why}", hint=form.how
+        )
+    return CheckError(
+        f"{message}: neither model{SUFFIX}, nor its shards and their index, nor another one",
+        hint="name the folder that holds the weights",
     )
 
 
-def _nothing(others: tuple[str, ...]) -> CheckError:
-    """The error for a folder without what is looked for, which names what lies there instead."""
-    below = [name for name in others if name.endswith(SUFFIX)]
-    message = f"no safetensors file in the checkpoint: neither {INDEX} nor {SINGLE} nor another one"
-    if below:
-        hint = f"there is {_listed(below)}: name that folder or file"
-    elif others:
-        hint = f"there is {_listed(others)}: fpcheck reads safetensors only; convert it first"
-    else:
-        hint = "name the folder that holds the weights; fpcheck reads safetensors only"
-    return CheckError(message, hint=hint)
-
-
-def _listed(names: Iterable[str]) -> str:
-    shown = [repr(name[:200]) for name in names]
-    more = f" and {len(shown) - MAX_NAMED:,} more" if len(shown) > MAX_NAMED else ""
-    return ", ".join(shown[:MAX_NAMED]) + more
-
-
-def _indexed(source: Source) -> Shards:
-    refuse_pointer(source, INDEX)
-    text = Text(source, INDEX, (0, source.files()[INDEX].size), Room())
-    weight_map: dict[str, str] = {}
-    for key in text.members():
-        if key == "weight_map":
-            weight_map = _weight_map(text, source)
-        else:
-            text.value()
-    text.end()
-    if not weight_map:
-        raise _mapless()
-    return Shards(tuple(sorted(set(weight_map.values()))), weight_map)
-
-
-def _weight_map(text: Text, source: Source) -> dict[str, str]:
-    if text.peek() != "{":
-        raise _mapless()
-    found = ((name, text.value()) for name in text.members())
-    return {name: _shard_name(name, shard, source) for name, shard in found}
-
-
-def _mapless() -> FormatError:
-    return FormatError(f"{INDEX}: weight_map: expected tensor names and their shards", hint=REBUILD)
-
-
-def _shard_name(name: str, shard: Any, source: Source) -> str:
-    """The shard of a tensor, in one copy for all tensors of the shard."""
-    where = f"{INDEX}: weight_map[{name!r}]"
-    if not isinstance(shard, str) or not shard.endswith(SUFFIX) or set(shard) & set("/\\\0"):
-        shown = repr(shard[:80]) if isinstance(shard, str) else type(shard).__name__
-        raise FormatError(f"{where}: {shown} is not the name of a {SUFFIX} file", hint=REBUILD)
-    if shard not in source.files():
-        raise FormatError(
-            f"{where}: {shard[:200]} is not in the checkpoint", hint="an upload may be incomplete"
-        )
-    return sys.intern(shard)
-
-
-def _check_place(
-    tensor: Tensor, known: Tensor | None, weight_map: Mapping[str, str] | None
-) -> None:
+def _check_place(tensor: Tensor, known: Tensor | None, shards: Shards) -> None:
     if known is not None:
         raise FormatError(
-            f"tensor {tensor.name!r} is in both {known.file} and {tensor.file}", hint=REBUILD
+            f"tensor {tensor.name!r} is in both {known.file} and {tensor.file}",
+            hint=rebuild(shards.index) if shards.index else "write the shards again, together",
         )
-    if weight_map is not None and weight_map.get(tensor.name) != tensor.file:
-        listed = weight_map.get(tensor.name, "no shard")
+    if shards.weight_map is not None and shards.weight_map.get(tensor.name) != tensor.file:
+        listing = shards.weight_map.get(tensor.name, "no shard")
         raise FormatError(
-            f"{INDEX}: tensor {tensor.name!r} is in {tensor.file}, the index says {listed}",
-            hint=REBUILD,
+            f"{shards.index}: tensor {tensor.name!r} is in {tensor.file}, the index says {listing}",
+            hint=rebuild(shards.index),
         )

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# How weights are stored by the frameworks that people release for.
-SUFFIXES = (
-    ".safetensors .bin .pt .pth .ckpt .gguf .ggml .onnx .onnx_data .h5 .keras .msgpack .npz .ot "
-    ".pkl .pickle .tflite .mlmodel .pdparams"
-)
-# Beside the weights in most repositories, and never weights.
-HARMLESS = frozenset({"training_args.bin"})
+from fpcheck.checkpoint.foreign import foreign
+
+# What fpcheck reads; every other form of weights is a row of `foreign`.
+READ = (".safetensors", ".gguf")
 
 
 def stray_weights(files: Iterable[str], shards: Iterable[str]) -> tuple[str, ...]:
@@ -19,11 +16,8 @@ def stray_weights(files: Iterable[str], shards: Iterable[str]) -> tuple[str, ...
     Another file than the one that was checked may be the one that is loaded.
     """
     known = set(shards)
-    suffixes = tuple(SUFFIXES.split())
-    return tuple(
-        name
-        for name in files
-        if name.lower().endswith(suffixes)
-        and name not in known
-        and name.rpartition("/")[2] not in HARMLESS
-    )
+    return tuple(name for name in files if name not in known and _is_weights(name))
+
+
+def _is_weights(name: str) -> bool:
+    return name.lower().endswith(READ) or foreign(name) is not None

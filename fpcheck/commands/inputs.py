@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fpcheck import reference, references
 from fpcheck.check import fingerprint
+from fpcheck.checkpoint.foreign import foreign
 from fpcheck.commands.console import note, progress
 from fpcheck.errors import CheckError, UsageError
 from fpcheck.fields import parse_document
@@ -17,15 +18,22 @@ from fpcheck.references import Library
 from fpcheck.signature import Signature
 from fpcheck.signature.file import MAX_BYTES, load
 from fpcheck.source import Source, open_source
+from fpcheck.source.local import INDEX
 
 
 def open_checkpoint(word: str) -> Source:
-    """The checkpoint that a word means: a path, else a Hub id."""
+    """The checkpoint that a word means: a path, else a Hub id.
+
+    Raises CheckError for weights in a form that is not read; they are not opened.
+    """
     if _is_json(word):
         raise UsageError(
             f"{word}: a JSON file, not a checkpoint",
             hint="name a checkpoint's folder; `fpcheck compare` takes signatures",
         )
+    form = foreign(word)
+    if form and _is_there(word):
+        raise CheckError(f"{word}: {form.what}: {form.why}", hint=form.how)
     return open_source(word)
 
 
@@ -73,7 +81,13 @@ def require_measured(signature: Signature) -> None:
 
 
 def _is_json(word: str) -> bool:
-    return word.endswith(".json") and os.path.isfile(word)  # noqa: PTH113 — never raises
+    is_index = INDEX.fullmatch(word) is not None
+    return word.endswith(".json") and not is_index and os.path.isfile(word)  # noqa: PTH113 — never raises
+
+
+def _is_there(word: str) -> bool:
+    """Whether there is anything but a folder at a path."""
+    return os.path.exists(word) and not os.path.isdir(word)  # noqa: PTH110, PTH112 — never raise
 
 
 def _content(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,8 +22,11 @@ IGNORED_FOLDERS = frozenset({".git", "__pycache__"})
 HUB_BOOKKEEPING = Path(".cache", "huggingface")
 # A checkpoint has tens to thousands of files; a folder with more is not a checkpoint.
 MAX_FILES = 100_000
-# What is read beside a single safetensors file: nothing else in its folder is part of the check.
+# What is read beside a file that is named by itself; nothing else in its folder is checked.
 COMPANIONS = ("config.json", "README.md")
+ADAPTER_COMPANIONS = ("adapter_config.json", "README.md")
+WEIGHTS = ".safetensors"
+INDEX = re.compile(r"(.+)\.safetensors\.index(\.[^.]+)?\.json")  # of shards in the same folder
 
 
 class LocalSource:
@@ -35,16 +39,16 @@ class LocalSource:
     read_size = 1 << 21
 
     def __init__(self, path: str) -> None:
-        """Raises UsageError when `path` is not a folder or a weight file."""
+        """Raises UsageError when `path` is no folder, weight file or index of such."""
         self.origin = Origin(path)
         self._descriptors = Descriptors(self._open)
         given = Path(path)
         if given.is_dir():
             self._root = given
             self._files = _folder(given)
-        elif given.suffix in {".safetensors", GGUF} and given.is_file():
+        elif given.is_file() and (given.suffix in {WEIGHTS, GGUF} or INDEX.fullmatch(given.name)):
             self._root = given.parent
-            self._files = _single(given)
+            self._files = _named(given)
         else:
             raise UsageError(
                 f"{path}: neither a folder nor a .safetensors or .gguf file",
@@ -99,8 +103,15 @@ class LocalSource:
         return descriptor
 
 
-def _single(path: Path) -> dict[str, SourceFile]:
-    beside = [path.with_name(name) for name in (*COMPANIONS, *parts(path.name))]
+def _named(path: Path) -> dict[str, SourceFile]:
+    """A file that is named by itself, its companions, and for an index what may be its shards."""
+    adapter = path.name.startswith("adapter_model")
+    beside = [path.with_name(name) for name in (ADAPTER_COMPANIONS if adapter else COMPANIONS)]
+    index = INDEX.fullmatch(path.name)
+    if index:
+        single = index[1] + (index[2] or "") + WEIGHTS
+        beside += [p for p in path.parent.iterdir() if p.suffix == WEIGHTS and p.name != single]
+    beside += [path.with_name(name) for name in parts(path.name)]  # of a split GGUF
     found = [p for p in beside if p.is_file()]
     return {p.name: SourceFile(p.name, _size(p, path.parent)) for p in sorted(found)}
 
