@@ -69,10 +69,11 @@ def modules(checkpoint: Checkpoint, tail: str, dtypes: Iterable[str]) -> list[Mo
     return [Module(name, codes[name], parts[name]) for name in sorted(codes)]
 
 
-def recognised(found: Iterable[Module], coding: Callable[[Module], Shaped]) -> Found:
+def recognised(found: Iterable[Module], coding: Callable[[Module], Shaped], *others: str) -> Found:
     """The matrices of modules, and the reasons of those that cannot be decoded.
 
-    Those stay, under the name of their matrix, as what nobody can take for values.
+    Those stay, under the name of their matrix, as what nobody can take for values. `others` are
+    the tails of tensors that belong to a module's codes without being one of the coding's.
     """
     decoded: dict[str, Tensor] = {}
     used: set[str] = set()
@@ -82,6 +83,7 @@ def recognised(found: Iterable[Module], coding: Callable[[Module], Shaped]) -> F
         try:
             tensor = decoded[name] = _decoded(name, coding(module), module)
             used_up |= {part.name for part in tensor.coding.stored} if tensor.coding else set()
+            used_up |= {module.tensors[tail].name for tail in others if tail in module.tensors}
         except UndecodableError as refusal:
             dtype = f"codes in {module.codes.dtype}"
             decoded[name] = replace(module.codes, name=name, dtype=dtype)

@@ -43,7 +43,7 @@ def packed_integers(checkpoint: Checkpoint) -> Found:
     if not found:
         return Found({}, frozenset(), {})
     said, shapes = settings(checkpoint), _shapes(packed, checkpoint)
-    return recognised(found, lambda module: _coding(module, said, shapes))
+    return recognised(found, lambda module: _coding(module, said, shapes), SHAPE)
 
 
 def _shapes(packed: Iterable[Module], checkpoint: Checkpoint) -> Shapes:

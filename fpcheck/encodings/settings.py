@@ -85,8 +85,8 @@ def _beside(checkpoint: Checkpoint, named: bool) -> Iterator[Mapping[str, Any]]:
     """What the files of older tools say; their method follows from the tool unless it is named."""
     for file, method in FILES.items():
         if file in checkpoint.source.files():
-            yield {} if named else {"quant_method": method}
-            yield _parsed(checkpoint, file)
+            implied = {} if named else {"quant_method": method}
+            yield {**implied, **_parsed(checkpoint, file)}
 
 
 def _parsed(checkpoint: Checkpoint, name: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -201,10 +202,8 @@ def test_nothing_hostile_is_more_than_a_fault(
 
     assert bool(faults) is (found.tensors["m.weight"].coding is None)
     if not faults:
-        try:
+        with contextlib.suppress(FormatError):
             values(found, "m.weight")
-        except FormatError:
-            pass
 
 
 def test_a_fused_projection_is_measured_by_role(tmp_path: Path) -> None:
