@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fpcheck.check import fingerprint
 from fpcheck.checkpoint import Checkpoint, Tensor, read_checkpoint
 from fpcheck.encodings import decoded
 from fpcheck.source import read
@@ -69,3 +70,30 @@ def values(checkpoint: Checkpoint, name: str) -> np.ndarray:
         times[rows, columns] += 1
     assert (times == 1).all()
     return found
+
+
+def matrices(shape: tuple[int, int], count: int = 1, seed: int = 0) -> list[np.ndarray]:
+    """Matrices that differ in spread and mean, and whose rows do."""
+    random = np.random.default_rng(seed)
+    spreads = random.uniform(0.01, 0.1, size=(count, shape[0], 1))
+    return list((random.normal(0.1, 1, size=(count, *shape)) * spreads).astype(np.float32))
+
+
+def moments(folder: Path) -> dict[str, list[tuple[float, float]]]:
+    """Mean and standard deviation of each role, layer by layer, by the whole pipeline."""
+    signature = fingerprint(LocalSource(folder), digest=False).signature
+    assert signature.unmeasured == ()
+    (tower,) = signature.towers
+    roles = {str(role): row for role, row in tower.roles.items()}
+    return {r: [(m.mean or 0.0, m.std) for m in row if m] for r, row in roles.items()}
+
+
+def refused(folder: Path, name: str) -> str:
+    """Why a matrix is not measured; it must not be, neither as it is stored."""
+    checkpoint, faults = decode(folder)
+    assert name not in checkpoint.tensors or not checkpoint.tensors[name].is_measurable
+    signature = fingerprint(LocalSource(folder), digest=False).signature
+    assert not any(tower.roles for tower in signature.towers)
+    assert set(faults) <= set(signature.unmeasured)
+    (fault,) = [fault for fault in faults if fault.startswith(f"{name}: ")]
+    return fault
