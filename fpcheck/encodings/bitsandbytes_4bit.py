@@ -19,7 +19,8 @@ from fpcheck.errors import FormatError
 
 STATE = "quant_state.bitsandbytes__"
 ABSMAX, NESTED_ABSMAX, NESTED_MAP = "absmax", "nested_absmax", "nested_quant_map"
-PARTS = (ABSMAX, NESTED_ABSMAX, NESTED_MAP, "quant_map", *(STATE + kind for kind in TABLES))
+STATES = tuple(STATE + kind for kind in TABLES)
+PARTS = (ABSMAX, NESTED_ABSMAX, NESTED_MAP, "quant_map", *STATES)
 Parts = Mapping[str, Tensor]
 
 
@@ -27,7 +28,7 @@ def bitsandbytes_4bit(checkpoint: Checkpoint) -> Found:
     """The matrices in 4 bits."""
     found = Collection()
     tensors = checkpoint.tensors
-    names = [name.removesuffix("." + ABSMAX) for name in tensors if name.endswith("." + ABSMAX)]
+    names = sorted({name.rpartition("." + part)[0] for name in tensors for part in _ends(name)})
     matrices = [(tensors[name], _parts(name, tensors)) for name in names if name in tensors]
     states = [part for _, parts in matrices for key, part in parts.items() if STATE in key]
     read = contents(checkpoint.source, states, MAX_BYTES)
@@ -39,6 +40,11 @@ def bitsandbytes_4bit(checkpoint: Checkpoint) -> Found:
         else:
             found.add(codes.name, coding, coding.state.shape, parts.values())
     return found.found()
+
+
+def _ends(name: str) -> list[str]:
+    """The parts that a name ends with and by which a matrix in 4 bits is known."""
+    return [part for part in (ABSMAX, *STATES) if name.endswith("." + part)]
 
 
 def _parts(name: str, tensors: Mapping[str, Tensor]) -> Parts:
