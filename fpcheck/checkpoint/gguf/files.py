@@ -39,7 +39,7 @@ def _is_model(name: str) -> bool:
 
 def _several(models: list[str]) -> FormatError:
     return FormatError(
-        f"{len(models)} GGUF models, of which one can be checked at a time: {_listed(models)}",
+        f"{len(models):,} GGUF models, of which one can be checked at a time: {_listed(models)}",
         hint="name the file of one of them; of a model on the Hub, download that file first",
     )
 
