@@ -26,8 +26,9 @@ def _e4m3() -> Singles:
 
 
 def _e5m2() -> Singles:
-    """The upper half of a float16."""
-    return (np.arange(256, dtype="<u2") << 8).view("<f2").astype(np.float32)
+    """The upper half of a float16; of its NaNs, one that arithmetic does not complain of."""
+    numbers = (np.arange(256, dtype="<u2") << 8).view("<f2").astype(np.float32)
+    return np.where(np.isnan(numbers), np.float32(np.nan), numbers)
 
 
 def _e8m0() -> Singles:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.encodings import small_floats
+
 Stored = NDArray[Any]  # elements as the file holds them, in the type that STORED names
 Doubles = NDArray[np.float64]
 
@@ -35,18 +37,6 @@ def decode(stored: Stored, dtype: str, out: Doubles) -> None:
         np.copyto(out, stored)
 
 
-def _e4m3() -> Doubles:
-    """The 256 values of float8_e4m3fn: no infinity, and NaN only where all other bits are set."""
-    codes = np.arange(128)
-    exponents, fractions = np.maximum(codes >> 3, 1), np.where(codes < 8, codes, 8 + codes % 8)
-    magnitudes = np.ldexp(fractions.astype(np.float64), exponents - 10)
-    magnitudes[0x7F] = np.nan
-    return np.concatenate([magnitudes, -magnitudes])
-
-
-def _e5m2() -> Doubles:
-    """The 256 values of float8_e5m2, which is the upper half of a float16."""
-    return (np.arange(256, dtype="<u2") << 8).view("<f2").astype(np.float64)
-
-
-TABLES: Mapping[str, Doubles] = MappingProxyType({"F8_E4M3": _e4m3(), "F8_E5M2": _e5m2()})
+TABLES: Mapping[str, Doubles] = MappingProxyType(
+    {name: small_floats.TABLES[name].astype(np.float64) for name in ("F8_E4M3", "F8_E5M2")}
+)
