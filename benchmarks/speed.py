@@ -30,7 +30,7 @@ import numpy as np
 from fpcheck.attention import find_attention
 from fpcheck.checkpoint import read_checkpoint
 from fpcheck.comparison import ProfileIndex, match
-from fpcheck.layouts import Role
+from fpcheck.layouts import Kind, Role
 from fpcheck.reference import How, Obtained, Reference
 from fpcheck.references import Library
 from fpcheck.signature import RECIPE, Moments, Signature, TowerProfile
@@ -269,7 +269,7 @@ def reference(identity: str, random: np.random.Generator) -> Reference:
         role: tuple(Moments(1 << 24, 0.0, float(std)) for std in random.uniform(0.01, 0.1, LAYERS))
         for role in (Role.Q, Role.K, Role.V, Role.O)
     }
-    tower = TowerProfile("model.layers", "llama", False, tuple(range(LAYERS)), roles)
+    tower = TowerProfile("model.layers", "llama", Kind.SELF, tuple(range(LAYERS)), roles)
     signature = Signature(RECIPE, Origin(identity), "llama", (), (tower,))
     return Reference(identity, None, (), Obtained(How.COMPUTED, "a benchmark"), signature)
 

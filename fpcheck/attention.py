@@ -6,39 +6,27 @@ Names and shapes must both fit. What fits nothing is reported with its reason, n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from fpcheck.checkpoint import Checkpoint, Tensor
-from fpcheck.checkpoint.config import flag, is_stated, model_types
-from fpcheck.checkpoint.dtypes import MEASURABLE
-from fpcheck.fitting import Layers, depth, fault, fits_width, width
-from fpcheck.layouts import LAYOUTS, Layout, Role
-from fpcheck.packing import Pattern, channels, over_bias, over_matrix, whole
-from fpcheck.stacks import largest_stack, readings
+from fpcheck.blocks import Block, Piece, blocks_of
+from fpcheck.checkpoint import Checkpoint
+from fpcheck.layouts import LEAVES, Holds, Kind
+from fpcheck.packing import POOLED
+from fpcheck.sharing import with_shared_keys
+from fpcheck.stacks import Site, sites
+from fpcheck.towers import apart, belonging, main_stack
 
-# The deepest models have a few hundred layers; a table of more is no model.
-MAX_LAYERS = 2_000
-
-Tails = frozenset[str]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One tensor and which of its elements, row-major, serve which role."""
-
-    tensor: Tensor
-    pattern: Pattern
+__all__ = ["Attention", "Piece", "Tower", "find_attention"]
 
 
 @dataclass(frozen=True)
 class Tower:
-    """One stack of attention layers: the prefix above the layer numbers, and its pieces."""
+    """The attention of one kind in one stack: its name, and the pieces of each layer."""
 
     name: str
     layout: str
-    cross: bool
+    kind: Kind
     layers: Mapping[int, tuple[Piece, ...]]
 
 
@@ -54,162 +42,88 @@ class Attention:
 def find_attention(checkpoint: Checkpoint) -> Attention:
     """The attention matrices of a checkpoint, and why others could not be taken for such."""
     towers: list[Tower] = []
-    faults: list[str] = []
+    main = main_stack(checkpoint.tensors)
+    grouped, faults = _blocks(checkpoint)
     notes: list[str] = []
-    main = largest_stack(checkpoint.tensors).name
-    for (prefix, tails), every in sorted(_stacks(checkpoint).items(), key=_by_name):
-        rows = [row for row in LAYOUTS if frozenset(row.tails.values()) == tails]
-        layers, left_out = _belonging(prefix, rows, every, prefix == main, checkpoint.config)
-        row, pooled = _choose(rows, layers, checkpoint)
-        tower, found = _tower(prefix, row, layers, checkpoint, pooled)
-        faults += found
-        if tower:
-            towers.append(tower)
+    for (stack, kind), blocks in sorted(grouped.items()):
+        for module, found in apart(blocks):
+            own, left_out = belonging(found, main, checkpoint.config)
             faults += left_out
-            notes += _pooled_note(tower, row) if pooled else []
+            if own:
+                tower = _tower(_name(stack, kind, module), kind, own, checkpoint)
+                towers.append(tower)
+                notes += _notes(tower.name, own)
     return Attention(tuple(towers), tuple(dict.fromkeys(faults)), tuple(notes))
 
 
-def _belonging(
-    prefix: str, rows: list[Layout], layers: Layers, main: bool, config: Mapping[str, Any]
-) -> tuple[Layers, list[str]]:
-    """The layers that are the model's, and in words those that only carry its names.
-
-    A loader ignores layers that its config does not count, and so must the profile: appended
-    decoys would bend it at no cost. Matrices of another width cannot be of the same stack.
-    """
-    if len(layers) > MAX_LAYERS:
-        return {}, [f"{prefix}: more than {MAX_LAYERS:,} layers"]
-    limit = depth(prefix, config) if main else None
-    within = {n: tensors for n, tensors in layers.items() if limit is None or n < limit}
-    wanted = width(rows, within)
-    kept = {n: tensors for n, tensors in within.items() if fits_width(rows, tensors, wanted)}
-    left_out = []
-    if len(within) < len(layers):
-        beyond = min(set(layers) - set(within))
-        left_out.append(f"{prefix}: layers from {beyond} on are beyond the config's {limit}")
-    if len(kept) < len(within):
-        odd = min(set(within) - set(kept))
-        left_out.append(f"{prefix}.{odd}: its matrices are not of the stack's width, {wanted}")
-    return kept, left_out
-
-
-def _by_name(stack: tuple[tuple[str, Tails], Layers]) -> tuple[str, list[str]]:
-    prefix, tails = stack[0]
-    return prefix, sorted(tails)
-
-
-def _pooled_note(tower: Tower, row: Layout) -> list[str]:
-    return [
-        f"{tower.name}: config.json does not settle how {row.tails[Role.QKV]} is packed; "
-        "q, k and v are measured as one pooled role"
-    ]
-
-
-def _stacks(checkpoint: Checkpoint) -> dict[tuple[str, Tails], Layers]:
-    """The tensors that some row names, by tower and by the row's set of tails."""
-    index = _index()
-    stacks: dict[tuple[str, Tails], Layers] = defaultdict(lambda: defaultdict(dict))
-    for name, tensor in checkpoint.tensors.items():
-        for prefix, layer, tail in readings(name):
-            for tails in index.get(tail, ()):
-                layers = stacks[prefix, tails]
-                if layer in layers or len(layers) <= MAX_LAYERS:  # one too many is enough to know
-                    layers[layer][tail] = tensor
-    return {
-        key: layers
-        for key, layers in stacks.items()
-        if any(tail in key[1] for tensors in layers.values() for tail in tensors)
-    }
-
-
-def _index() -> dict[str, set[Tails]]:
-    index: dict[str, set[Tails]] = defaultdict(set)
-    for row in LAYOUTS:
-        tails = frozenset(row.tails.values())
-        for tail in (*tails, *map(_bias, tails), *(tail for tail, _ in row.norms)):
-            index[tail].add(tails)
-    return index
-
-
-def _bias(tail: str) -> str:
-    return tail.removesuffix("weight") + "bias"
-
-
-def _tower(
-    prefix: str, row: Layout, layers: Layers, checkpoint: Checkpoint, pooled: bool
-) -> tuple[Tower | None, list[str]]:
-    """The layers that the row fits and the faults of the others; no tower when none fits."""
-    found: dict[int, tuple[Piece, ...]] = {}
+def _blocks(checkpoint: Checkpoint) -> tuple[dict[tuple[str, Kind], list[Block]], list[str]]:
+    """The blocks by stack and kind, and what could not be read."""
+    grouped: dict[tuple[str, Kind], list[Block]] = defaultdict(list)
     faults: list[str] = []
-    complete = False
-    for number, tensors in sorted(layers.items()):
-        present = {role: tensors[tail] for role, tail in row.tails.items() if tail in tensors}
-        wrong = fault(row, present, checkpoint)
-        if wrong:
-            faults.append(f"{prefix}.{number}: {wrong}")
-        elif present:
-            complete = complete or len(present) == len(row.tails)
-            found[number] = _pieces(row, present, tensors, checkpoint.config, pooled)
-    if not complete:  # a few of the names only: some other layout's, or a stripped file
-        return None, faults
-    name = f"{prefix} (cross-attention)" if row.cross else prefix
-    return Tower(name, row.name, row.cross, found), faults
+    partial: list[tuple[Site, str]] = []
+    for site in sites(checkpoint.tensors, LEAVES):
+        reading = blocks_of(site, checkpoint)
+        faults += reading.faults
+        if reading.partial:
+            partial.append((site, reading.partial))
+        for block in reading.blocks:
+            grouped[site.stack, block.kind].append(block)
+    used = {p.tensor.name for blocks in grouped.values() for b in blocks for p in b.pieces}
+    return grouped, faults + [said for site, said in partial if _is_unused(site, used)]
 
 
-def _choose(rows: list[Layout], layers: Layers, checkpoint: Checkpoint) -> tuple[Layout, bool]:
-    """The row that config and shapes select, and whether q, k, v must be pooled."""
-    fitting = [row for row in rows if _splits(row, layers, checkpoint.config)]
-    named = [row for row in rows if _named(row, checkpoint)]
-    for row in fitting:
-        if row in named or (row.settled and not named):
-            return row, False
-    return (named or rows)[0], Role.QKV in rows[0].tails
+def _is_unused(site: Site, used: set[str]) -> bool:
+    return not any(t.name in used for block in site.blocks.values() for t in block.values())
 
 
-def _named(row: Layout, checkpoint: Checkpoint) -> bool:
-    if not model_types(checkpoint.config) & row.model_types:
-        return False
-    for key, needed, default in row.flags:
-        value = flag(checkpoint.config, key)
-        if value is None and is_stated(checkpoint.config, key):
-            return False  # stated twice and differently: nothing settles the packing
-        if (default if value is None else value) != needed:
-            return False
-    return True
+def _name(stack: str, kind: Kind, module: str) -> str:
+    words = [kind.value] if kind is not Kind.SELF else []
+    words += [module] if module else []
+    return f"{stack} ({', '.join(words)})" if words else stack
 
 
-def _splits(row: Layout, layers: Layers, config: Mapping[str, Any]) -> bool:
-    """Whether the row's packing fits every fused tensor of the stack."""
-    if Role.QKV not in row.tails:
-        return True
-    both = [
-        (tensors[row.tails[Role.QKV]], tensors[row.tails[Role.O]])
-        for tensors in layers.values()
-        if set(row.tails.values()) <= set(tensors)
+def _tower(name: str, kind: Kind, blocks: Sequence[Block], checkpoint: Checkpoint) -> Tower:
+    ordered = sorted(blocks, key=lambda block: block.depth)
+    if kind is Kind.SELF:
+        ordered = list(with_shared_keys(ordered, checkpoint.config))
+    layouts = dict.fromkeys(block.choice.row.name for block in ordered)
+    return Tower(name, " + ".join(layouts), kind, {b.depth: b.pieces for b in ordered})
+
+
+def _notes(name: str, blocks: Sequence[Block]) -> list[str]:
+    """What a reader of a tower's numbers must know."""
+    return [
+        *_pooled(name, blocks),
+        *_two_parts_of_k(name, blocks),
+        *_lacking(name, blocks),
+        *([f"{name}: layers are counted in the order of their blocks"] if blocks[0].nested else []),
     ]
-    return all(channels(row, fused.shape, o.shape, config) is not None for fused, o in both)
 
 
-def _pieces(
-    row: Layout,
-    present: Mapping[Role, Tensor],
-    tensors: Mapping[str, Tensor],
-    config: Mapping[str, Any],
-    pooled: bool,
-) -> tuple[Piece, ...]:
-    pieces: list[Piece] = []
-    for role, tensor in present.items():
-        axis = whole(role, tensor.shape[1 if row.transposed else 0])
-        if role is Role.QKV and not pooled and Role.O in present:
-            axis = channels(row, tensor.shape, present[Role.O].shape, config) or axis
-        pieces.append(Piece(tensor, over_matrix(axis, tensor.shape, transposed=row.transposed)))
-        bias = tensors.get(_bias(row.tails[role]))
-        if bias is not None and _is_vector(bias) and bias.count == axis.length:
-            pieces.append(Piece(bias, over_bias(axis)))
-    norms = [(tensors[tail], role) for tail, role in row.norms if tail in tensors]
-    return (*pieces, *(Piece(t, whole(role, t.count)) for t, role in norms if _is_vector(t)))
+def _pooled(name: str, blocks: Sequence[Block]) -> list[str]:
+    pooled = [b for b in blocks if b.choice.pooled]
+    if not pooled:
+        return []
+    row = pooled[0].choice.row
+    leaf = next(leaf for leaf, holds in row.leaves.items() if holds in POOLED)
+    return [
+        f"{name}: config.json does not settle how {leaf} is packed; "
+        "what it holds is measured as one pooled role"
+    ]
 
 
-def _is_vector(tensor: Tensor) -> bool:
-    return len(tensor.shape) == 1 and tensor.count > 1 and tensor.dtype in MEASURABLE
+def _two_parts_of_k(name: str, blocks: Sequence[Block]) -> list[str]:
+    rows = (block.choice.row for block in blocks)
+    if not any(Holds.K_V_PER_HEAD in row.leaves.values() for row in rows):
+        return []
+    return [f"{name}: k is both its part out of the latent and its rotary part, taken together"]
+
+
+def _lacking(name: str, blocks: Sequence[Block]) -> list[str]:
+    lacking = [block for block in blocks if block.missing]
+    if not lacking:
+        return []
+    layers = ", ".join(str(block.depth) for block in lacking[:10])
+    more = ", …" if len(lacking) > 10 else ""
+    leaves = ", ".join(sorted({leaf for block in lacking for leaf in block.missing}))
+    return [f"{name}: layers {layers}{more} have no {leaves}"]

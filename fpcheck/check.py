@@ -14,6 +14,7 @@ from fpcheck.comparison.profile import incomparable
 from fpcheck.coverage import ENOUGH, Coverage, coverage
 from fpcheck.encodings import decoded
 from fpcheck.errors import EXIT_OBJECTION, EXIT_OK, EXIT_UNCHECKED
+from fpcheck.layouts import Kind
 from fpcheck.policy import Policy
 from fpcheck.references import Library
 from fpcheck.signature import RECIPE, Signature
@@ -124,7 +125,7 @@ def _matches(
 ) -> tuple[Match, ...] | None:
     """The matches; None when no tower has a curve and nothing is identical either."""
     found = match(signature, index, declared)
-    comparable = any(not incomparable(t) for t in signature.towers if not t.cross)
+    comparable = any(not incomparable(t) for t in signature.towers if t.kind is Kind.SELF)
     return found if comparable or any(m.identical for m in found) else None
 
 

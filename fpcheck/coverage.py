@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fpcheck.attention import Tower
 from fpcheck.checkpoint import Checkpoint
-from fpcheck.stacks import largest_stack, place_of
+from fpcheck.layouts import LEAVES, MIXERS, Kind
+from fpcheck.stacks import largest_stack, place_of, sites
 
 # Below this share of its layers, a model counts as unmeasured: a profile still keeps its shape when
 # a quarter of its layers are interpolated, and much less of it could be anything.
@@ -15,29 +18,46 @@ ENOUGH = 0.75
 
 @dataclass(frozen=True)
 class Coverage:
-    """The stack of layers that holds the most weights, and which of its layers were measured."""
+    """The stack of layers that holds the most weights, and which of its layers were measured.
+
+    `without` says of layers what they have in place of attention.
+    """
 
     stack: str
     layers: frozenset[int]
     measured: frozenset[int]
+    without: Mapping[int, str]
 
     @property
     def share(self) -> float:
-        """Measured layers by all layers; 0 for a checkpoint without layers."""
-        return len(self.measured) / len(self.layers) if self.layers else 0.0
+        """Measured layers by all layers that should have attention; 0 when none has."""
+        wanted = self.layers - self.without.keys()
+        return len(self.measured) / len(wanted) if wanted else 0.0
 
     @property
     def gap(self) -> str:
         """What is missing, in words, or ""."""
-        missing = self.layers - self.measured
+        missing = self.layers - self.measured - self.without.keys()
         if not self.layers:
             return "no tensor is named like a layer"
+        if not self.measured and not missing:
+            return f"{self._name}: no layer has attention: {self.other}"
         if not missing:
             return ""
         return (
-            f"{self.stack or 'top level'}: {len(missing)} of {len(self.layers)} layers have no "
+            f"{self._name}: {len(missing)} of {len(self.layers)} layers have no "
             "attention matrices of a known architecture"
         )
+
+    @property
+    def other(self) -> str:
+        """What layers have in place of attention, in words, or ""."""
+        counts = Counter(self.without.values())
+        return ", ".join(f"{count} {kind} layers" for kind, count in sorted(counts.items()))
+
+    @property
+    def _name(self) -> str:
+        return self.stack or "top level"
 
 
 def coverage(checkpoint: Checkpoint, towers: tuple[Tower, ...]) -> Coverage:
@@ -47,11 +67,25 @@ def coverage(checkpoint: Checkpoint, towers: tuple[Tower, ...]) -> Coverage:
     that kept their names the many that were renamed.
     """
     stack = largest_stack(checkpoint.tensors)
-    covered = {place_of(name) for name in _measured(towers)}
+    covered = {place[:2] for place in map(place_of, _measured(towers)) if place}
     measured = {number for number in stack.layers if (stack.name, number) in covered}
-    return Coverage(stack.name, stack.layers, frozenset(measured))
+    others = _mixers(checkpoint, stack.name)
+    without = {n: others[n] for n in sorted(stack.layers - measured) if n in others}
+    return Coverage(stack.name, stack.layers, frozenset(measured), without)
 
 
 def _measured(towers: tuple[Tower, ...]) -> set[str]:
-    layers = (layer for tower in towers if not tower.cross for layer in tower.layers.values())
+    kinds = (Kind.SELF, Kind.LINEAR)
+    layers = (layer for tower in towers if tower.kind in kinds for layer in tower.layers.values())
     return {piece.tensor.name for layer in layers for piece in layer}
+
+
+def _mixers(checkpoint: Checkpoint, stack: str) -> Mapping[int, str]:
+    """What each layer of a stack holds in place of attention, where that is known."""
+    found: dict[int, str] = defaultdict(str)
+    for site in sites(checkpoint.tensors, LEAVES):
+        for numbers, block in site.blocks.items() if site.stack == stack else ():
+            for kind, leaves in MIXERS.items():
+                if leaves <= block.keys():
+                    found[numbers[0]] = kind
+    return found

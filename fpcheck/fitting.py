@@ -1,77 +1,190 @@
-"""Whether the tensors of a layer can be what a layout says they are."""
+"""Which layout the tensors of a block can be, and why they cannot be another."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from fpcheck.checkpoint import Checkpoint, Tensor
-from fpcheck.checkpoint.config import integer
-from fpcheck.checkpoint.dtypes import MEASURABLE
-from fpcheck.layouts import Layout, Role
+from fpcheck.checkpoint import Tensor
+from fpcheck.checkpoint.config import flag, integer, is_stated, model_types
+from fpcheck.layouts import LAYOUTS, SECOND_BRANCH_TYPES, Holds, Kind, Layout, Role
+from fpcheck.packing import POOLED, Config, Patterns, Shape, Sizes, channels, whole
 
-# Siblings that say a stored value is a code, whose weight is code × scale.
-SCALES = ("_scale_inv", "_scale", "_scales")
-# Config keys of the number of layers, by what the stack's name says it is.
-DEPTHS: Mapping[str, tuple[str, ...]] = {
-    "encoder": ("encoder_layers", "num_encoder_layers"),
-    "decoder": ("decoder_layers", "num_decoder_layers"),
-    "": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
-}
-Layers = dict[int, dict[str, Tensor]]  # layer number → tail → tensor
+Block = Mapping[str, Tensor]  # leaf → tensor
 
 
-def depth(stack: str, config: Mapping[str, Any]) -> int | None:
-    """How many layers the config gives a stack; None when it does not say, or not clearly."""
-    for part, keys in DEPTHS.items():
-        found = integer(config, *keys) if part in stack else None
-        if found is not None:
-            return found
-    return None
+@dataclass(frozen=True)
+class Choice:
+    """The row that a block follows; `pooled` when its fused tensors cannot be split."""
+
+    row: Layout
+    pooled: bool
 
 
-def width(rows: list[Layout], layers: Layers) -> int | None:
-    """The width of the residual stream: the size that most attention weights of a stack share."""
-    weights: Counter[int] = Counter()
-    for tensors in layers.values():
-        for tensor in _matrices(rows, tensors):
-            for size in set(tensor.shape):
-                weights[size] += tensor.count
-    return max(weights, key=lambda size: (weights[size], -size), default=None)
+def choose(blocks: Iterable[Block], module: str, config: Config) -> Choice | str:
+    """The row that blocks of the same leaves follow, or in words why they follow none."""
+    given = list(blocks)
+    leaves = frozenset(given[0])
+    rows = [row for row in LAYOUTS if row.required <= leaves and _possible(row, module, config)]
+    if not rows:
+        return nearest(leaves)
+    most = max(len(leaves & row.leaves.keys()) for row in rows)
+    best = [row for row in rows if len(leaves & row.leaves.keys()) == most]
+    rival = next((row for row in rows if not row.required <= best[0].leaves.keys()), None)
+    if rival:
+        names = f"{best[0].name!r} and {rival.name!r}"
+        return f"it has the tensors of two layouts, {names}; remove those that are not used"
+    return _settle(best, given, config)
 
 
-def fits_width(rows: list[Layout], tensors: Mapping[str, Tensor], wanted: int | None) -> bool:
-    """Whether every attention matrix of a layer has that width on one side."""
-    return all(wanted in tensor.shape for tensor in _matrices(rows, tensors))
+def _possible(row: Layout, module: str, config: Config) -> bool:
+    """Whether a row may be taken: one without fused tensors has nothing to pool."""
+    if row.module and module.rpartition(".")[2] != row.module:
+        return False
+    fused = any(holds in POOLED for holds in row.leaves.values())
+    return fused or row.settled or is_named(row, config)
 
 
-def _matrices(rows: list[Layout], tensors: Mapping[str, Tensor]) -> list[Tensor]:
-    tails = {tail for row in rows for tail in row.tails.values()}
-    return [tensors[t] for t in tails if t in tensors and len(tensors[t].shape) == 2]
+def _settle(rows: list[Layout], blocks: list[Block], config: Config) -> Choice:
+    named = [row for row in rows if is_named(row, config)]
+    if named:
+        return Choice(named[0], pooled=False)
+    for row in rows:
+        if row.settled and not any(fault(row, block, config) for block in blocks):
+            return Choice(row, pooled=False)
+    fused = any(holds in POOLED for holds in rows[0].leaves.values())
+    return Choice(rows[0], pooled=fused)
 
 
-def fault(row: Layout, present: Mapping[Role, Tensor], checkpoint: Checkpoint) -> str:
-    """Why a layer cannot be measured, or ""."""
-    for tensor in present.values():
-        if tensor.dtype not in MEASURABLE:
+def is_named(row: Layout, config: Config) -> bool:
+    """Whether the config names a row, by its architecture and its flags."""
+    if not (row.model_types or row.flags):
+        return False
+    if row.model_types and not model_types(config) & row.model_types:
+        return False
+    for key, needed, default in row.flags:
+        value = flag(config, key)
+        if value is None and is_stated(config, key):
+            return False  # stated twice and differently: nothing settles the packing
+        if (default if value is None else value) != needed:
+            return False
+    return True
+
+
+def nearest(leaves: frozenset[str]) -> str:
+    """The layout that most of the leaves belong to, and what is missing for it."""
+    row = max(LAYOUTS, key=lambda row: len(leaves & row.required) / len(row.required))
+    missing = ", ".join(sorted(row.required - leaves))
+    if not missing:
+        return f"the config does not say that its layout is {row.name!r}"
+    return f"the nearest layout is {row.name!r}, and {missing} is missing"
+
+
+def patterns(row: Layout, leaf: str, block: Block, config: Config, *, pooled: bool) -> Patterns:
+    """How the roles of one tensor lie along its channels; () where its shape does not admit it."""
+    tensor, holds = block[leaf], row.leaves[leaf]
+    if pooled and holds in POOLED:
+        return (whole(POOLED[holds], outputs(row, tensor)),)
+    if len(matrix(tensor)) != 2:
+        return _stacked(holds, outputs(row, tensor), config)
+    return channels(holds, _sizes(row, tensor, block, config), config)
+
+
+def _stacked(holds: Holds, size: int, config: Config) -> Patterns:
+    """A stack of matrices, or one of three axes, can only serve one role as a whole."""
+    if holds is Holds.Q:
+        return (whole(Role.Q, size),)
+    plain = channels(holds, Sizes(size), config) if holds not in POOLED else ()
+    return tuple(pattern for pattern in plain if len(pattern.sequence) == 1)
+
+
+def matrix(tensor: Tensor) -> Shape:
+    """A tensor's shape without the axes of length one at its end (1×1 convolutions)."""
+    shape = tensor.shape
+    while len(shape) > 2 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
+
+
+def outputs(row: Layout, tensor: Tensor) -> int:
+    """The number of output channels; of what is no matrix, 1."""
+    shape = matrix(tensor)
+    return (shape[1] if row.transposed else shape[0]) if len(shape) == 2 else 1
+
+
+def inputs(row: Layout, tensor: Tensor) -> int | None:
+    """The number of input channels; None of what is no matrix."""
+    shape = matrix(tensor)
+    return (shape[0] if row.transposed else shape[1]) if len(shape) == 2 else None
+
+
+def _sizes(row: Layout, tensor: Tensor, block: Block, config: Config) -> Sizes:
+    latent = _inputs_of(row, Holds.K_V_PER_HEAD, block)
+    branched = model_types(config) & SECOND_BRANCH_TYPES
+    width = None if branched else _inputs_of(row, Holds.O, block)
+    query = _query(row, block, width, latent, config)
+    key = _outputs_of(row, Holds.K_IS_V, block)
+    return Sizes(outputs(row, tensor), width, query, latent, key)
+
+
+def _query(
+    row: Layout, block: Block, width: int | None, latent: int | None, config: Config
+) -> int | None:
+    """How many channels q must have: as many a head as k, for as many heads as o takes of v."""
+    k, v = (_outputs_of(row, holds, block) for holds in (Holds.K, Holds.V))
+    if row.kind is Kind.LINEAR:
+        return k
+    if latent is not None and width is not None:
+        heads = integer(config, "num_attention_heads", "n_heads") or 0
+        up = _outputs_of(row, Holds.K_V_PER_HEAD, block) or 0
+        down = _outputs_of(row, Holds.KV_LATENT, block)
+        rotary = down - latent if down else integer(config, "qk_rope_head_dim") or 0
+        return up - width + heads * rotary
+    if not (width and k and v):
+        return None
+    return width * k // v if not width * k % v else -1
+
+
+def _outputs_of(row: Layout, holds: Holds, block: Block) -> int | None:
+    found = [outputs(row, tensor) for tensor in _holding(row, holds, block)]
+    return sum(found) if found else None
+
+
+def _inputs_of(row: Layout, holds: Holds, block: Block) -> int | None:
+    return next((inputs(row, tensor) for tensor in _holding(row, holds, block)), None)
+
+
+def _holding(row: Layout, holds: Holds, block: Block) -> list[Tensor]:
+    return [block[leaf] for leaf, held in row.leaves.items() if held is holds and leaf in block]
+
+
+def fault(row: Layout, block: Block, config: Config, *, pooled: bool = False) -> str:
+    """Why a block cannot be measured by a row, or ""."""
+    for leaf in row.leaves:
+        tensor = block.get(leaf)
+        if tensor is None:
+            continue
+        if not tensor.is_measurable:
             return f"{tensor.name} is stored as {tensor.dtype}, which means nothing without scales"
-        if len(tensor.shape) != 2 or not tensor.count:
+        if len(tensor.shape) < 2 or not tensor.count:
             return f"{tensor.name} has shape {list(tensor.shape)}, not that of a matrix"
-        if any(tensor.name + scale in checkpoint.tensors for scale in SCALES):
-            return f"{tensor.name} has scales beside it, which this version does not apply"
-    return _misshapen(row, present)
+        if not patterns(row, leaf, block, config, pooled=pooled):
+            return _misfit(row, leaf, block)
+    return _unequal_inputs(row, block)
 
 
-def _misshapen(row: Layout, present: Mapping[Role, Tensor]) -> str:
-    shapes = {role: tensor.shape for role, tensor in present.items()}
-    if row.transposed:
-        shapes = {role: shape[::-1] for role, shape in shapes.items()}
-    q, k, v, o = (shapes.get(role) for role in (Role.Q, Role.K, Role.V, Role.O))
-    if q and o and q[0] != o[1]:
-        return f"q gives {q[0]} rows, o takes {o[1]}"
-    if k and v and k != v:
-        return f"k has shape {list(k)}, v {list(v)}"
-    if q and k and not row.cross and q[1] != k[1]:
-        return f"q takes {q[1]} inputs, k {k[1]}"
-    return ""
+def _misfit(row: Layout, leaf: str, block: Block) -> str:
+    tensor, width = block[leaf], _inputs_of(row, Holds.O, block)
+    takes = "" if width is None else f", where the output projection takes {width:,} channels"
+    return (
+        f"{tensor.name} has shape {list(tensor.shape)}{takes}: it cannot hold "
+        f"{row.leaves[leaf]} as layout {row.name!r} does"
+    )
+
+
+def _unequal_inputs(row: Layout, block: Block) -> str:
+    if row.kind is Kind.CROSS:
+        return ""
+    q, k = _inputs_of(row, Holds.Q, block), _inputs_of(row, Holds.K, block)
+    latent = any(row.leaves[leaf] is Holds.Q_LATENT for leaf in row.leaves if leaf in block)
+    return f"q takes {q:,} inputs, k {k:,}" if q and k and q != k and not latent else ""

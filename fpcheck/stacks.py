@@ -1,15 +1,31 @@
-"""Stacks of layers, read off tensor names: `<stack>.<layer number>.<tail>`."""
+"""Where tensors lie, read off their names: `<stack>.<layer number>.<module>.<leaf>`."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
 from fpcheck.checkpoint import Tensor
+from fpcheck.layouts import WRAPPERS
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")  # a canonical layer number: "07" would be a second 7
+ANY = "*"  # stands for a number in a module's name
+# The deepest models have a few hundred layers; a table of more is no model.
+MAX_LAYERS = 2_000
+
+Numbers = tuple[int, ...]
+
+
+class Place(NamedTuple):
+    """A tensor's stack, layer number, and the parts of its name below the layer."""
+
+    stack: str
+    layer: int
+    below: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -20,18 +36,100 @@ class Stack:
     layers: frozenset[int]
 
 
-def readings(name: str) -> Iterable[tuple[str, int, str]]:
-    """Each way to read a name as stack, layer number, tail."""
-    parts = name.split(".")
-    for place, part in enumerate(parts):
-        if _NUMBER.fullmatch(part):
-            yield ".".join(parts[:place]), int(part), ".".join(parts[place + 1 :])
+@dataclass
+class Site:
+    """A module that layers of a stack have: its tensors by numbers and leaf.
+
+    `numbers` are all those in the module's name, the layer's first; `doubled` are leaves of which
+    there are two, once the wrappers' parts are dropped.
+    """
+
+    stack: str
+    module: str
+    blocks: dict[Numbers, dict[str, Tensor]] = field(default_factory=dict)
+    doubled: set[tuple[Numbers, str]] = field(default_factory=set)
+
+    def add(self, numbers: Numbers, leaf: str, tensor: Tensor) -> None:
+        """Note a tensor; of too many layers, one too many is enough to know."""
+        if numbers not in self.blocks:
+            if len(self.blocks) > MAX_LAYERS:
+                return
+            self.blocks[numbers] = {}
+        if leaf in self.blocks[numbers]:
+            self.doubled.add((numbers, leaf))
+        self.blocks[numbers][leaf] = tensor
+
+    @cached_property
+    def depths(self) -> Mapping[Numbers, int]:
+        """The number of each block in depth.
+
+        It is the one that differs between blocks; where several do (two attentions a layer, blocks
+        of layers), blocks are counted in their order.
+        """
+        if self.is_nested:
+            return {numbers: depth for depth, numbers in enumerate(sorted(self.blocks))}
+        place = next(iter(self._differing), 0)
+        return {numbers: numbers[place] for numbers in self.blocks}
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether depths are counts over several numbers, not a number in the name."""
+        return len(self._differing) > 1
+
+    @property
+    def _differing(self) -> list[int]:
+        columns = list(zip(*self.blocks, strict=True))
+        return [place for place, column in enumerate(columns) if len(set(column)) > 1]
 
 
-def place_of(name: str) -> tuple[str, int] | None:
-    """The stack and layer of a tensor: its first number, but for one that begins the name."""
-    found = [(prefix, number) for prefix, number, _ in readings(name)]
-    return next(iter([place for place in found if place[0]] or found), None)
+def place_of(name: str) -> Place | None:
+    """Where a tensor lies: the first number in its name is its layer's, but for one at the start.
+
+    None for a name without such a number, or that ends in it.
+    """
+    parts = _parts(name)
+    found = [place for place, part in enumerate(parts[:-1]) if _NUMBER.fullmatch(part)]
+    chosen = next(iter([place for place in found if place] or found), None)
+    if chosen is None:
+        return None
+    return Place(".".join(parts[:chosen]), int(parts[chosen]), tuple(parts[chosen + 1 :]))
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split(".") if part not in WRAPPERS]
+
+
+def sites(tensors: Mapping[str, Tensor], leaves: frozenset[str]) -> list[Site]:
+    """Every module that has a tensor of one of the leaves, sorted by name.
+
+    A tensor can belong to several: `attention.query.weight` is the leaf `query.weight` of the
+    module `attention` and a leaf of its own.
+    """
+    found: dict[tuple[str, str], Site] = {}
+    for name, tensor in tensors.items():
+        for stack, module, numbers, leaf in _readings(name, leaves):
+            site = found.setdefault((stack, module), Site(stack, module))
+            site.add(numbers, leaf, tensor)
+    return [found[key] for key in sorted(found)]
+
+
+def _readings(name: str, leaves: frozenset[str]) -> Iterator[tuple[str, str, Numbers, str]]:
+    """Each known leaf that a name ends in, with the stack, module and numbers above it.
+
+    What has no layer number is a stack of its own, of one layer.
+    """
+    place = place_of(name)
+    below = place.below if place else tuple(_parts(name))
+    for cut in range(len(below)):
+        leaf = ".".join(below[cut:])
+        if leaf in leaves:
+            above = below[:cut]
+            if place is None:
+                yield ".".join(above), "", (0,), leaf
+                continue
+            numbers = (place.layer, *(int(part) for part in above if _NUMBER.fullmatch(part)))
+            module = ".".join(ANY if _NUMBER.fullmatch(part) else part for part in above)
+            yield place.stack, module, numbers, leaf
 
 
 def largest_stack(tensors: Mapping[str, Tensor]) -> Stack:
@@ -41,7 +139,7 @@ def largest_stack(tensors: Mapping[str, Tensor]) -> Stack:
     for name, tensor in tensors.items():
         place = place_of(name)
         if place:
-            weights[place[0]] += tensor.count
-            layers[place[0]].add(place[1])
+            weights[place.stack] += tensor.count
+            layers[place.stack].add(place.layer)
     name = max(weights, key=lambda stack: weights[stack], default="")
     return Stack(name, frozenset(layers[name]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fpcheck.layouts import Role
+from fpcheck.layouts import Kind, Role
 from fpcheck.reference import How, Obtained, Reference
 from fpcheck.references import Library
 from fpcheck.signature import RECIPE, Moments, Signature, TowerProfile
@@ -23,7 +23,8 @@ def a_tower(
     moments = {
         role: tuple(Moments(256, 0.0, std) for std in curve) for role, curve in curves.items()
     }
-    return TowerProfile(name, "llama", cross, tuple(range(depth)), moments)
+    kind = Kind.CROSS if cross else Kind.SELF
+    return TowerProfile(name, "llama", kind, tuple(range(depth)), moments)
 
 
 def random_curves(seed: int, depth: int = 12) -> dict[Role, list[float]]:

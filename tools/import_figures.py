@@ -18,7 +18,7 @@ from figure_lineage import DERIVED, EXCLUDED, IDS, LICENCES, NOTES, ROOTS, SOURC
 
 from fpcheck.errors import FpcheckError, UsageError
 from fpcheck.fields import Fields, parse_document
-from fpcheck.layouts import Role
+from fpcheck.layouts import Kind, Role
 from fpcheck.reference import How, Obtained, Reference
 from fpcheck.references import add_reference
 from fpcheck.signature import RECIPE, Moments, Signature, TowerProfile
@@ -109,7 +109,7 @@ def _tower(fields: Fields) -> TowerProfile:
     return TowerProfile(
         name=fields.text("tower", empty=True),
         layout="published figures",
-        cross=False,
+        kind=Kind.SELF,
         layers=tuple(range(layers)),
         roles={Role(key): _moments(shapes, values, key, layers) for key in values.names()},
     )

@@ -56,6 +56,12 @@ def flag(config: Mapping[str, Any], key: str) -> bool | None:
     return found[0] if _agreed(found) and isinstance(found[0], bool) else None
 
 
+def listed(config: Mapping[str, Any], key: str) -> tuple[Any, ...]:
+    """The list under `key`; () when there is none, or when the config's parts disagree."""
+    found = _stated(config, key)
+    return tuple(found[0]) if _agreed(found) and isinstance(found[0], list) else ()
+
+
 def is_stated(config: Mapping[str, Any], key: str) -> bool:
     """Whether any part of the config has a value under `key`, be it one that `flag` refuses."""
     return bool(_stated(config, key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpcheck.layouts import MATRICES
+from fpcheck.layouts import MATRICES, Kind
 from fpcheck.reference import How, Reference
 from fpcheck.signature import Moments, Signature, TowerProfile
 
@@ -33,13 +33,13 @@ def same_statistics(one: Signature, other: Signature) -> bool:
     """
     main = main_tower(other)
     return main is not None and any(
-        _contains(tower, main) for tower in one.towers if not tower.cross
+        _contains(tower, main) for tower in one.towers if tower.kind is Kind.SELF
     )
 
 
 def main_tower(signature: Signature) -> TowerProfile | None:
     """The self-attention tower with the most weights, the first by name among equals."""
-    own = [tower for tower in signature.towers if not tower.cross and tower.weights]
+    own = [tower for tower in signature.towers if tower.kind is Kind.SELF and tower.weights]
     return max(own, key=lambda tower: tower.weights, default=None)
 
 

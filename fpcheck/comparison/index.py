@@ -23,12 +23,13 @@ from fpcheck.comparison.profile import (
     curves,
     is_fused,
 )
-from fpcheck.layouts import Role
+from fpcheck.layouts import Kind, Role
 from fpcheck.references import Library
 from fpcheck.signature import TowerProfile
 
 Rows = NDArray[np.intp]
 RAW, DETRENDED = 0, 1  # places on the first axis of a table of correlations
+KINDS = tuple(Kind)
 PLACE = {role: place for place, role in enumerate(ROLES)}
 
 
@@ -89,7 +90,7 @@ class ProfileIndex:
         self.towers = [tower for _, tower in found]
         self._size = len(library.references)
         self._places = np.array([place for place, _ in found], dtype=np.intp)
-        self._cross = np.array([tower.cross for tower in self.towers], dtype=bool)
+        self._kinds = np.array([KINDS.index(tower.kind) for tower in self.towers], dtype=np.intp)
         self._fused = np.array([is_fused(tower) for tower in self.towers], dtype=bool)
         self._curves = [curves(tower) for tower in self.towers]
         self.row_depths = [_depth(each) for each in self._curves]
@@ -192,7 +193,7 @@ class ProfileIndex:
             _nanmean(table[:, [PLACE[role] for role in roles]]) for roles in (SPLIT, POOLED)
         )
         means = np.where(fused, pool, split)
-        means[:, self._cross != tower.cross] = np.nan
+        means[:, self._kinds != KINDS.index(tower.kind)] = np.nan
         return means
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from fpcheck.layouts import MATRICES, Role
+from fpcheck.layouts import MATRICES, Kind, Role
 from fpcheck.source import Origin, SourceFile
 
 # Bump when any number could change; never reuse.
@@ -31,7 +31,7 @@ class TowerProfile:
 
     name: str
     layout: str
-    cross: bool
+    kind: Kind
     layers: tuple[int, ...]
     roles: Mapping[Role, tuple[Moments | None, ...]]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fpcheck.errors import UsageError
 from fpcheck.fields import Fields, parse_document
-from fpcheck.layouts import Role
+from fpcheck.layouts import Kind, Role
 from fpcheck.signature import RECIPE, Moments, Signature, TowerProfile
 from fpcheck.source import Origin, SourceFile
 
@@ -62,10 +62,10 @@ def _tower_to_json(tower: TowerProfile) -> dict[str, Any]:
     return {
         "name": tower.name,
         "layout": tower.layout,
-        "cross": tower.cross,
+        "cross": tower.kind is Kind.CROSS,
         "layers": list(tower.layers),
         "roles": {role: _columns(moments) for role, moments in tower.roles.items()},
-    }
+    } | ({"linear": True} if tower.kind is Kind.LINEAR else {})
 
 
 def _columns(moments: tuple[Moments | None, ...]) -> dict[str, list[Any]]:
@@ -116,7 +116,7 @@ def _tower(fields: Fields) -> TowerProfile:
     profile = TowerProfile(
         name=fields.text("name", empty=True),
         layout=fields.text("layout"),
-        cross=fields.flag("cross"),
+        kind=_kind(fields),
         layers=layers,
         roles={
             _role(roles, key): _moments(roles.mapping(key), len(layers)) for key in roles.names()
@@ -125,6 +125,16 @@ def _tower(fields: Fields) -> TowerProfile:
     roles.close()
     fields.close()
     return profile
+
+
+def _kind(fields: Fields) -> Kind:
+    """`linear` came later than `cross`, so files of old have no such field."""
+    cross = fields.flag("cross")
+    if "linear" not in set(fields.names()) or not fields.flag("linear"):
+        return Kind.CROSS if cross else Kind.SELF
+    if cross:
+        raise fields.fault("linear", "a tower is of one kind: cross or linear attention")
+    return Kind.LINEAR
 
 
 def _role(fields: Fields, key: str) -> Role:

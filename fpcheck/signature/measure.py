@@ -76,7 +76,7 @@ def _profile(tower: Tower, by_piece: Iterator[Mapping[Role, Part]]) -> TowerProf
     found = [_moments([next(by_piece) for _ in tower.layers[layer]]) for layer in layers]
     roles = {role: tuple(layer.get(role) for layer in found) for role in Role}
     measured = {role: row for role, row in roles.items() if any(row)}
-    return TowerProfile(tower.name, tower.layout, tower.cross, layers, measured)
+    return TowerProfile(tower.name, tower.layout, tower.kind, layers, measured)
 
 
 def _moments(pieces: Sequence[Mapping[Role, Part]]) -> dict[Role, Moments]:

@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402 — what it takes is counted
 
 from fpcheck.attention import Attention, Piece, Tower  # noqa: E402
 from fpcheck.checkpoint import read_checkpoint  # noqa: E402
-from fpcheck.layouts import Role  # noqa: E402
+from fpcheck.layouts import Kind, Role  # noqa: E402
 from fpcheck.packing import Pattern  # noqa: E402
 from fpcheck.signature.measure import measure  # noqa: E402
 from fpcheck.source import SourceFile  # noqa: E402
@@ -70,7 +70,7 @@ def main(dtype: str, columns: int) -> None:
     roles = (Role.Q, Role.K, Role.V)[:columns]
     pattern = Pattern(shape[0], tuple((role, width // columns) for role in roles))
     layers = {0: (Piece(checkpoint.tensors["t"], pattern),)}
-    measure(checkpoint, Attention((Tower("", "", False, layers),), (), ()), workers=64)
+    measure(checkpoint, Attention((Tower("", "", Kind.SELF, layers),), (), ()), workers=64)
     print(SIZE, peak() - bare)
 
 

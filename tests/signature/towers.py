@@ -12,7 +12,7 @@ import numpy as np
 
 from fpcheck.attention import Attention, Piece, Tower
 from fpcheck.checkpoint import read_checkpoint
-from fpcheck.layouts import Role
+from fpcheck.layouts import Kind, Role
 from fpcheck.packing import Pattern
 from fpcheck.signature import TowerProfile
 from fpcheck.signature.decode import Doubles, Stored
@@ -64,7 +64,7 @@ def profile(
     layers: dict[int, tuple[Piece, ...]] = defaultdict(tuple)
     for place, sample in enumerate(samples):
         layers[sample.layer] += (Piece(checkpoint.tensors[name(place)], sample.pattern),)
-    attention = Attention((Tower("a tower", "a layout", False, layers),), (), ())
+    attention = Attention((Tower("a tower", "a layout", Kind.SELF, layers),), (), ())
     (found,) = measure(checkpoint, attention, **options)
     return found
 

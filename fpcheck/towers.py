@@ -1,0 +1,105 @@
+"""The blocks of a stack that are the model's own, put together to towers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fpcheck.blocks import Block
+from fpcheck.checkpoint import Tensor
+from fpcheck.checkpoint.config import integer, model_types
+from fpcheck.layouts import DEPTHS, DEPTHS_OF_TYPE, OTHER_TOWERS
+from fpcheck.stacks import largest_stack, place_of
+
+_WORDS = re.compile(r"[a-z0-9]+")
+
+
+def is_text(stack: str) -> bool:
+    """Whether nothing in a stack's name says that it reads anything but text."""
+    parts = stack.lower().split(".")
+    words = {word for part in parts for word in (part, *_WORDS.findall(part))}
+    return not words.intersection(OTHER_TOWERS)
+
+
+def main_stack(tensors: Mapping[str, Tensor]) -> str:
+    """The text's stack that holds the most weights; of all stacks when none is the text's."""
+    places = {name: place_of(name) for name in tensors}
+    text = {name: tensors[name] for name, p in places.items() if p and is_text(p.stack)}
+    return largest_stack(text or tensors).name
+
+
+def depth(stack: str, config: Mapping[str, Any]) -> int | None:
+    """The number after the config's last layer; None when it does not say, or not clearly."""
+    for model_type in model_types(config) & DEPTHS_OF_TYPE.keys():
+        key, first = DEPTHS_OF_TYPE[model_type]
+        count = integer(config, key)
+        return None if count is None else count + first
+    for part, keys in DEPTHS.items():
+        found = integer(config, *keys) if part in stack else None
+        if found is not None:
+            return found
+    return None
+
+
+def belonging(
+    blocks: Sequence[Block], main: str, config: Mapping[str, Any]
+) -> tuple[list[Block], list[str]]:
+    """The blocks that are the model's, and in words those that only carry its names.
+
+    A loader ignores layers that its config does not count, and so must the profile: appended
+    decoys would bend it at no cost, and layers that predict further tokens are no part of the
+    stack. Matrices of another width cannot be of the same stack.
+    """
+    stack = blocks[0].stack
+    limit = depth(stack, config) if stack == main else None
+    within = [b for b in blocks if limit is None or b.layer < limit]
+    wanted = _width(within)
+    kept = [b for b in within if b.nested or b.width in (wanted, None)]
+    left_out = []
+    if len(within) < len(blocks):
+        beyond = min(b.layer for b in blocks if limit is not None and b.layer >= limit)
+        left_out.append(f"{stack}: layers from {beyond} on are beyond the config's {limit}")
+    if len(kept) < len(within):
+        odd = min(b.layer for b in within if b not in kept)
+        left_out.append(f"{stack}.{odd}: its matrices are not of the stack's width, {wanted}")
+    return kept, left_out
+
+
+def _width(blocks: Sequence[Block]) -> int | None:
+    """The number of inputs that most attention weights of a stack are for."""
+    weights: Counter[int] = Counter()
+    for block in blocks:
+        if block.width is not None:
+            weights[block.width] += sum(piece.tensor.count for piece in block.pieces)
+    return max(weights, key=lambda size: (weights[size], -size), default=None)
+
+
+def apart(blocks: Sequence[Block]) -> list[tuple[str, list[Block]]]:
+    """The blocks by tower: those of one module, and of others that fill its gaps.
+
+    Each with what tells it from the first: the module's name, or "".
+    """
+    modules: dict[str, list[Block]] = defaultdict(list)
+    for block in blocks:
+        modules[block.module].append(block)
+    towers: list[tuple[str, list[Block]]] = []
+    for module, own in sorted(modules.items(), key=lambda item: (-_weights(item[1]), item[0])):
+        if towers and not _meet(towers[0][1], own):
+            towers[0][1].extend(own)
+        else:
+            towers.append((module if towers else "", own))
+    return towers
+
+
+def _weights(blocks: Sequence[Block]) -> int:
+    return sum(piece.tensor.count for block in blocks for piece in block.pieces)
+
+
+def _meet(one: Sequence[Block], other: Sequence[Block]) -> bool:
+    return (
+        one[0].nested
+        or other[0].nested
+        or not {b.depth for b in one}.isdisjoint(b.depth for b in other)
+    )
