@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.checkpoint import Tensor
-from fpcheck.checkpoint.coding import Fetch
+from fpcheck.checkpoint.coding import Fetch, Values
 from fpcheck.encodings.modules import UndecodableError
 from fpcheck.errors import FormatError
 
 Index = NDArray[np.int64]
+# With more neighbouring channels of one group on average, they are taken together.
+RUN = 16
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,23 @@ def groups(
     if count < 1 or (channels % count and order is None):
         raise UndecodableError(f"{channels} channels cannot make {count} groups")
     return Groups(count, -(-channels // count), order, whole)
+
+
+def scaled(codes: Values, zeros: Values | None, scales: Values, place: Index) -> Values:
+    """scale × (code − zero), exactly: a row of codes is a channel, `place` the row of its group.
+
+    Codes are overwritten.
+    """
+    found = codes if codes.dtype == scales.dtype else codes.astype(scales.dtype)
+    bounds = np.flatnonzero(np.diff(place, prepend=-1, append=-1))
+    if found.shape[0] < RUN * (bounds.size - 1):
+        found -= 0 if zeros is None else zeros[place]
+        found *= scales[place]
+        return found
+    for start, stop in pairwise(bounds):
+        found[start:stop] -= 0 if zeros is None else zeros[place[start]]
+        found[start:stop] *= scales[place[start]]
+    return found
 
 
 def _meaningless(order: Tensor, why: str) -> FormatError:

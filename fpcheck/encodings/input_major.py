@@ -13,7 +13,7 @@ import numpy as np
 
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.coding import BLOCK, Block, Fetch, Values
-from fpcheck.encodings.groups import Groups, Index
+from fpcheck.encodings.groups import Groups, Index, scaled
 from fpcheck.encodings.packed import (
     WORD,
     Span,
@@ -21,7 +21,6 @@ from fpcheck.encodings.packed import (
     down,
     numbers,
     period,
-    product,
     rectangle,
     words_for,
 )
@@ -73,9 +72,7 @@ class InputMajor:
         spans, place = _spans(self.groups.of(*columns, fetch), block.rows)
         scales = np.concatenate([numbers(self.scales, fetch, span, rows) for span in spans])
         zeros = np.concatenate([self._zeros(span, rows, fetch) for span in spans])
-        found = self._codes(columns, rows, fetch)
-        found -= zeros[place]
-        return product(found, scales[place]).T
+        return scaled(self._codes(columns, rows, fetch), zeros, scales, place).T
 
     def _codes(self, columns: Span, rows: Span, fetch: Fetch) -> Values:
         if self.interleaved:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.coding import BLOCK, Block, Fetch, Values
-from fpcheck.encodings.groups import Groups, Index
+from fpcheck.encodings.groups import Groups, scaled
 from fpcheck.encodings.packed import (
     WORD,
     Span,
@@ -21,7 +21,6 @@ from fpcheck.encodings.packed import (
     down,
     numbers,
     period,
-    product,
     rectangle,
     words_for,
 )
@@ -65,12 +64,11 @@ class OutputMajor:
         """The values of a block. Raises FormatError for groups that are none."""
         rows = (block.row, block.row + block.rows)
         columns = (block.column, block.column + block.columns)
-        found, scales = self._codes(rows, columns, fetch), self._scales(rows, fetch)
-        group = self.groups.of(*columns, fetch)
-        zeros = self._zeros(rows, fetch)
+        place = self.groups.of(*columns, fetch)
+        scales, zeros = self._scales(rows, fetch).T, self._zeros(rows, fetch)
         if zeros is not None:
-            found -= _spread(zeros, group)
-        return product(found, _spread(scales, group))
+            zeros = np.broadcast_to(zeros.T, (len(scales), zeros.shape[0]))
+        return scaled(self._codes(rows, columns, fetch).T, zeros, scales, place).T
 
     def _codes(self, rows: Span, columns: Span, fetch: Fetch) -> Values:
         if self.codes.dtype == "I8":
@@ -106,8 +104,3 @@ class OutputMajor:
         span = (first * step, min(-(-rows[1] // fields) * step, zeros.shape[0]))
         found = down(rectangle(zeros, fetch, span, (0, zeros.shape[1])), self.bits)
         return found[rows[0] - first * fields : rows[1] - first * fields]
-
-
-def _spread(numbers: Values, group: Index) -> Values:
-    """A column for each input channel, or one for all."""
-    return numbers if numbers.shape[1] == 1 else numbers[:, group]
