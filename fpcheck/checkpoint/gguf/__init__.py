@@ -2,9 +2,9 @@
 
 The format's constants are the `gguf` package's own. Its GGUFReader is not used: it maps a local
 file as a whole, so that one which is cut while it is read ends the process, and nothing on the Hub
-can be read; and it keeps every value of every array as an object of its own, so that the vocabulary
-of an honest model takes hundreds of megabytes, and a hostile one whatever there is. Here a header
-is walked in pieces, and of its values only what a check needs is kept.
+can be read; and it keeps every value of every list as objects of its own, which takes 1.4 GB for
+the 262,144 words of an honest Gemma, and whatever there is for a hostile file. Here a header is
+walked in pieces, and of its values only what a check needs is kept.
 """
 
 from __future__ import annotations

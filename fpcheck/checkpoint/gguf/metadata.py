@@ -20,6 +20,7 @@ MAX_KEYS = 4_096  # released models have some dozens
 MAX_KEY = 1_024  # bytes
 MAX_KEPT = 256  # bytes of a text that is kept
 MAX_LIST = 2_000  # numbers of a list that is kept: one a layer
+MAX_LISTS = 16  # that are kept
 
 TYPE = Struct("<I")
 NUMBERS: Mapping[GGUFValueType, Struct] = MappingProxyType(
@@ -59,6 +60,8 @@ def read_metadata(cursor: Cursor, count: int) -> dict[str, Value]:
         value = _value(cursor, key)
         if value is not None:
             kept[key] = value
+        if sum(isinstance(value, tuple) for value in kept.values()) > MAX_LISTS:
+            raise FormatError(f"{cursor.file}: more than {MAX_LISTS} lists of heads", hint=CONVERT)
     return kept
 
 

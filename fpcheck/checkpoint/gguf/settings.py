@@ -10,6 +10,7 @@ from gguf.constants import Keys
 
 from fpcheck.checkpoint.gguf.metadata import Value
 
+OF_LATENTS = "kv_lora_rank"  # only latent attention has it
 # config.json's key → GGUF's, the first that is there; {arch} stands for the architecture. Where
 # attention runs on latents, the plain lengths are theirs, and those of a head end in _mla.
 SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -26,8 +27,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "head_dim": (Keys.Attention.KEY_LENGTH_MLA, Keys.Attention.KEY_LENGTH),
         "v_head_dim": (Keys.Attention.VALUE_LENGTH_MLA, Keys.Attention.VALUE_LENGTH),
         "q_lora_rank": (Keys.Attention.Q_LORA_RANK,),
-        "kv_lora_rank": (Keys.Attention.KV_LORA_RANK,),
-        "qk_rope_head_dim": (Keys.Rope.DIMENSION_COUNT,),
+        OF_LATENTS: (Keys.Attention.KV_LORA_RANK,),
     }
 )
 
@@ -43,6 +43,9 @@ def config_of(metadata: Mapping[str, Value]) -> dict[str, Any]:
         value = next((value for value in stated if value is not None), None)
         if value is not None:
             config[key] = list(value) if isinstance(value, tuple) else value
+    rotated = metadata.get(Keys.Rope.DIMENSION_COUNT.format(arch=architecture))
+    if OF_LATENTS in config and rotated is not None:
+        config["qk_rope_head_dim"] = rotated
     return config | _layers(config, metadata.get(f"{architecture}.nextn_predict_layers"))
 
 
