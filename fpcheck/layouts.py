@@ -245,7 +245,6 @@ LAYOUTS: tuple[Layout, ...] = (
         optional=f"q_a_proj {_KV_A}",
     ),
     _row("mla, direct query", f"q_proj {_KV_A} kv_b_proj o_proj", *_DIRECT, optional=_KV_A),
-    _row("mla, dense", f"q_a_proj q_b_proj {_KV_A} kv_b_proj dense", *_LATENT, optional="q_a_proj"),
     _row("mla, direct query, dense", f"q_proj {_KV_A} kv_b_proj dense", *_DIRECT, optional=_KV_A),
     _row("mla, mistral", "wq_a wq_b wkv_a_with_mqa wkv_b wo", *_LATENT, optional="wq_a"),
     _row(
@@ -319,7 +318,6 @@ LAYOUTS: tuple[Layout, ...] = (
     _row("olmo, published", "att_proj attn_out", *_FUSED),
     _row("timm", "qkv proj", *_FUSED),
     _row("timm, projection", "qkv projection", *_FUSED),
-    _row("timm, out", "qkv out_proj", *_FUSED),
     _row("nemo", "w_qkv out_proj", *_FUSED),
     _row("hrm", "gqkv_proj o_proj", Holds.GATE_Q_K_V, Holds.O),
     _row("internlm 2", "wqkv wo", Holds.QKV_PER_GROUP, Holds.O),

@@ -42,7 +42,7 @@ FAULTS = [
     ("obtained.complete", "yes", "obtained.complete: expected true or false"),
     ("obtained.extra", 1, "obtained.extra: unknown field"),
     ("signature", [], "signature: expected an object, got a list"),
-    ("signature.recipe", "profile/0", "signature.recipe: expected profile/1"),
+    ("signature.recipe", "profile/0", "signature.recipe: expected profile/1 or profile/2"),
     ("signature.notes", ["\ud800"], "signature.notes: expected a list of texts"),
     ("signature.notes", ["long" * 2_000], "signature.notes: expected a list of texts"),
     ("signature.towers", [], "signature.towers: a reference needs"),

@@ -21,7 +21,7 @@ from fpcheck.fields import Fields, parse_document
 from fpcheck.layouts import Kind, Role
 from fpcheck.reference import How, Obtained, Reference
 from fpcheck.references import add_reference
-from fpcheck.signature import RECIPE, Moments, Signature, TowerProfile
+from fpcheck.signature import RECIPES, Moments, Signature, TowerProfile
 from fpcheck.source import Origin
 
 PADDLE = re.compile(r"PaddleNLP/(?:[^/]+/shape_patches_)?([^/]+)")
@@ -64,7 +64,7 @@ def _reference(fields: Fields, published_as: str) -> Reference:
             complete=complete,
             note="; ".join(filter(None, (note, NO_MEAN))),
         ),
-        signature=Signature(RECIPE, Origin(identity), "", (), (_tower(fields),)),
+        signature=Signature(RECIPES[0], Origin(identity), "", (), (_tower(fields),)),
     )
     fields.close()
     return item

@@ -9,7 +9,7 @@ from typing import Any
 from fpcheck.errors import UsageError
 from fpcheck.fields import Fields, parse_document
 from fpcheck.layouts import Kind, Role
-from fpcheck.signature import RECIPE, Moments, Signature, TowerProfile
+from fpcheck.signature import RECIPES, Moments, Signature, TowerProfile
 from fpcheck.source import Origin, SourceFile
 
 FORMAT = "fpcheck.signature/1"
@@ -86,10 +86,10 @@ def load(content: bytes, name: str) -> Signature:
 def from_json(fields: Fields) -> Signature:
     """The signature in parsed JSON. Raises UsageError naming the file and the field."""
     fields.text("format", choices=(FORMAT,))
-    fields.text("recipe", choices=(RECIPE,))
+    recipe = fields.text("recipe", choices=RECIPES)
     origin = fields.mapping("origin")
     signature = Signature(
-        recipe=RECIPE,
+        recipe=recipe,
         origin=Origin(origin.text("name"), origin.optional_text("commit")),
         model_type=fields.text("model_type", empty=True),
         files=tuple(_file(item) for item in fields.mappings("files")),
