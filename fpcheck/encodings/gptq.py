@@ -47,6 +47,8 @@ def _coding(module: Module, said: Settings) -> InputMajor:
     less_one = _less_one(said)
     codes, zeros = (module.part(tail, ("I32",)) for tail in ("qweight", "qzeros"))
     scales, order = module.part("scales", SCALES), module.optional("g_idx", ("I32",))
+    if said.stated("desc_act") is True and (order is None or not order.count):
+        raise UndecodableError("desc_act says that channels are reordered, and g_idx is missing")
     if len(scales.shape) != 2 or codes.shape[1] != scales.shape[1]:
         raise UndecodableError(
             f"scales have shape {list(scales.shape)}, codes {list(codes.shape)}: not as in GPTQ"

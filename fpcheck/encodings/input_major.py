@@ -26,7 +26,7 @@ from fpcheck.encodings.packed import (
 )
 
 # With more elements between the first and the last, groups of scales are read one by one.
-SPREAD = 4 * BLOCK
+SPREAD = 2 * BLOCK
 # AWQ's order: the output channel, of eight, in each field of a word.
 INTERLEAVED = (0, 2, 4, 6, 1, 3, 5, 7)
 

@@ -30,6 +30,8 @@ from fpcheck.encodings.small_reads import contents
 METHODS = ("compressed-tensors", "w8a8-int8")  # the second is SGLang's name for the same int8
 BITS = range(1, 9)
 SCALE, ZERO, ORDER = "weight_scale", "weight_zero_point", "weight_g_idx"
+ROWS = "SCB"  # what bitsandbytes calls the scales of its int8
+REORDERED = ("group", "dynamic")  # the second is an older word for the first
 SHAPE, SHAPE_BYTES = "weight_shape", 16
 Shapes = Mapping[str, tuple[int, int]]  # by the name of the weight_shape
 
@@ -37,9 +39,12 @@ Shapes = Mapping[str, tuple[int, int]]  # by the name of the weight_shape
 def packed_integers(checkpoint: Checkpoint) -> Found:
     """The matrices that compressed-tensors stores as integers of 1 to 8 bits."""
     packed = modules(checkpoint, "weight_packed", ("I32",))
-    plain = [m for m in modules(checkpoint, "weight", ("I8",)) if SCALE in m.tensors]
     names = {module.name for module in packed}
-    found = [*packed, *(module for module in plain if module.name not in names)]
+    found = packed + [
+        module
+        for module in modules(checkpoint, "weight", ("I8",))
+        if SCALE in module.tensors and ROWS not in module.tensors and module.name not in names
+    ]
     if not found:
         return Found({}, frozenset(), {})
     said, shapes = settings(checkpoint), _shapes(packed, checkpoint)
@@ -65,7 +70,7 @@ def _coding(module: Module, said: Settings, shapes: Shapes) -> OutputMajor:
         return _packed(module, said, shapes)
     codes, scales = module.part("weight", ("I8",)), module.part(SCALE, SCALES)
     out, channels = codes.shape
-    sizes, zeros = _groups(module, scales, channels), module.optional(ZERO, ("I8",))
+    sizes, zeros = _groups(module, scales, channels, said), module.optional(ZERO, ("I8",))
     return OutputMajor(
         scheme="compressed-tensors, int8",
         shape=(out, channels),
@@ -80,8 +85,8 @@ def _coding(module: Module, said: Settings, shapes: Shapes) -> OutputMajor:
 def _packed(module: Module, said: Settings, shapes: Shapes) -> OutputMajor:
     codes, scales = module.part("weight_packed", ("I32",)), module.part(SCALE, SCALES)
     out, channels = _shape(module, shapes)
-    bits = _bits(codes, (out, channels), set(_widths(said)))
-    sizes, zeros = _groups(module, scales, channels), module.optional(ZERO, ("I8", "I32"))
+    bits = _bits(codes, (out, channels), said)
+    sizes, zeros = _groups(module, scales, channels, said), module.optional(ZERO, ("I8", "I32"))
     rows = words_for(out, bits) if zeros and zeros.dtype == "I32" else out
     return OutputMajor(
         scheme=f"compressed-tensors, {bits} bits",
@@ -103,9 +108,10 @@ def _shape(module: Module, shapes: Shapes) -> tuple[int, int]:
     return shapes[tensor.name]
 
 
-def _bits(codes: Tensor, shape: tuple[int, int], stated: set[int]) -> int:
+def _bits(codes: Tensor, shape: tuple[int, int], said: Settings) -> int:
     """How many bits a code has: what the shapes allow, of what the settings say, if they do."""
     out, channels = shape
+    stated = {bits for bits in _stated(said, "num_bits") if isinstance(bits, int)}
     fitting = [
         bits
         for bits in BITS
@@ -120,21 +126,23 @@ def _bits(codes: Tensor, shape: tuple[int, int], stated: set[int]) -> int:
     return fitting[0]
 
 
-def _widths(said: Settings) -> Iterator[int]:
-    """The bits that the settings give to groups of modules; a module may be of any."""
+def _stated(said: Settings, key: str) -> Iterator[object]:
+    """What the settings say of weights under `key`, for each of their groups of modules."""
     for place in said.places:
         configs = place.get("config_groups")
         for group in configs.values() if isinstance(configs, dict) else ():
             weights = group.get("weights") if isinstance(group, dict) else None
-            bits = weights.get("num_bits") if isinstance(weights, dict) else None
-            if type(bits) is int:
-                yield bits
+            if isinstance(weights, dict):
+                yield weights.get(key)
 
 
-def _groups(module: Module, scales: Tensor, channels: int) -> Groups:
+def _groups(module: Module, scales: Tensor, channels: int, said: Settings) -> Groups:
     """The groups that weight_scale tells of. Raises UndecodableError."""
     count = scales.shape[1] if len(scales.shape) == 2 else 1
-    return groups(count, channels, None, module.optional(ORDER, ("I32",)), whole=True)
+    order = module.optional(ORDER, ("I32",))
+    if count > 1 and order is None and any(o in REORDERED for o in _stated(said, "actorder")):
+        raise UndecodableError(f"actorder says that channels are reordered, and {ORDER} is missing")
+    return groups(count, channels, None, order, whole=True)
 
 
 def _rows(tensor: Tensor, expected: tuple[int, int]) -> Tensor:

@@ -19,7 +19,7 @@ READ = frozenset(
     {
         *("gptq", "awq", "auto-round", "intel/auto-round", "compressed-tensors", "w8a8-int8"),
         *("bitsandbytes", "fp8", "fbgemm-fp8", "modelopt", "mxfp4", "mxfp8", "nvfp4", "gguf"),
-        *("modelopt-fp4", "nvfp4-modelopt", "w8a8-fp8"),
+        *("modelopt-fp4", "modelopt-mixed", "w8a8-fp8", "quark"),
     }
 )
 # What only one method calls its tensors, for checkpoints that name none.

@@ -159,6 +159,8 @@ def test_settings_that_say_nothing_or_two_things_are_refused() -> None:
     assert "'marlin'" in fault(good, {**V1, "checkpoint_format": "marlin"})
     assert "'marlin'" in fault(good, {**V1, "is_marlin_format": True})
     assert "no integer" in fault(good, {**V1, "bits": "4"})
+    unordered = without(good, "m.g_idx")
+    assert "g_idx is missing" in fault(unordered, {**V1, "desc_act": True})
     assert "AWQ's GEMM" in fault(good, {"quant_method": "awq"})
 
 

@@ -101,6 +101,14 @@ def test_channels_may_belong_to_groups_in_any_order() -> None:
             values(found, "m.weight")
 
 
+def test_an_order_that_is_stated_and_not_stored_is_refused() -> None:
+    said = {**SAID, "config_groups": {"g": {"weights": {"num_bits": 4, "actorder": "group"}}}}
+
+    assert "weight_g_idx is missing" in fault(packed("m", quantised(32, 64), "packed"), said)
+    one = quantised(32, 64, size=64)
+    assert same(one, packed("m", one, "packed"), said)
+
+
 def test_blocks_of_a_wide_matrix_take_part_of_the_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fpcheck.encodings.output_major.BLOCK", 64)
     for bits in (3, 4, 8):
