@@ -7,7 +7,8 @@ no later stage knows of quantisation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from fpcheck.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ from fpcheck.encodings.unknown import unknown
 
 __all__ = ["SCHEMES", "Found", "Scheme", "decoded"]
 
-# The order decides nothing: no two schemes recognise the same tensors; a test holds them to it.
+# The order decides nothing: what two schemes recognise is nobody's.
 SCHEMES: Mapping[str, Scheme] = {
     "AWQ": awq,
     "bitsandbytes, 4 bits": bitsandbytes_4bit,
@@ -42,13 +43,20 @@ SCHEMES: Mapping[str, Scheme] = {
 
 def decoded(checkpoint: Checkpoint) -> tuple[Checkpoint, tuple[str, ...]]:
     """The checkpoint whose quantised matrices have codings, and in words what has not and why."""
-    tensors = dict(checkpoint.tensors)
-    faults: list[str] = []
-    for scheme in SCHEMES.values():
-        found = scheme(checkpoint)
-        for name in found.used:
-            tensors.pop(name, None)
-        tensors.update(found.decoded)
-        faults += [f"{name}: {fault}" for name, fault in found.faults.items()]
+    found = [scheme(checkpoint) for scheme in SCHEMES.values()]
+    used = frozenset[str]().union(*(one.used for one in found))
+    tensors = {name: t for name, t in checkpoint.tensors.items() if name not in used}
+    for one in found:
+        tensors |= one.decoded
+    faults = [f"{name}: {fault}" for one in found for name, fault in one.faults.items()]
+    for name in _contested(found):
+        tensors[name] = replace(tensors[name], dtype="codes of two schemes", coding=None)
+        faults.append(f"{name}: two schemes recognise it: remove the tensors of one of them")
     ordered = {name: tensors[name] for name in sorted(tensors)}
     return replace(checkpoint, tensors=ordered), tuple(dict.fromkeys(faults))
+
+
+def _contested(found: Iterable[Found]) -> Iterator[str]:
+    """The matrices that more than one scheme gives."""
+    claims = Counter(name for one in found for name in one.decoded)
+    return (name for name, times in claims.items() if times > 1)

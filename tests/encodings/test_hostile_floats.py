@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fpcheck.checkpoint import read_checkpoint
 from fpcheck.checkpoint.dtypes import BITS
-from fpcheck.encodings import decoded
-from tests.encodings.float_quantisers import four_bits
-from tests.encodings.floats import Stored, decode, matrices, values, write
+from fpcheck.encodings import SCHEMES, decoded
+from fpcheck.source.local import LocalSource
+from tests.checkpoints import ROLES
+from tests.encodings.float_quantisers import four_bits, int8
+from tests.encodings.floats import Stored, decode, matrices, single, stored, values, write
 
+MODULE = "model.layers.0.self_attn.q_proj"
 LEAVES = (
     *("weight", "weight_packed", "weight_blocks", "weight_scales", "weight.absmax"),
     *("weight_scale", "weight_scale_inv", "weight_scale_2", "weight_global_scale", "scale"),
@@ -60,25 +66,52 @@ CONFIGS = st.sampled_from(
 @settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
 @given(module=tensors(), config=CONFIGS)
 def test_nothing_crashes(module: dict[str, Stored], config: dict[str, Any], tmp_path: Path) -> None:
-    named = {f"model.layers.0.self_attn.q_proj.{leaf}": tensor for leaf, tensor in module.items()}
+    named = {f"{MODULE}.{leaf}": tensor for leaf, tensor in module.items()}
 
-    checkpoint, faults = decode(write(tmp_path, named, config))
+    folder = write(tmp_path, named, config)
+    checkpoint, faults = decode(folder)
 
+    with LocalSource(folder) as source:
+        stored_as = read_checkpoint(source)
+        found = Counter(name for s in SCHEMES.values() for name in s(stored_as).decoded)
+    contested = [name for name, times in found.items() if times > 1]
+    assert not any(checkpoint.tensors[name].is_measurable for name in contested)
     assert all(": " in fault for fault in faults)
     for name, tensor in checkpoint.tensors.items():
         if tensor.coding:
             assert np.prod(tensor.shape) == values(checkpoint, name).size > 0
             assert len(tensor.shape) == 2
-    weight = checkpoint.tensors.get("model.layers.0.self_attn.q_proj.weight")
+    weight = checkpoint.tensors.get(f"{MODULE}.weight")
     if weight and weight.dtype in ("F8_E4M3", "F8_E5M2") and len(weight.shape) == 2:
         beside = {leaf for leaf in module if "scale" in leaf or "zero" in leaf} - {"input_scale"}
         assert not weight.count or not beside
         assert not weight.count or not config.get("quantization_config")
 
 
+@pytest.mark.parametrize(
+    "rival",
+    [
+        {"weight_scale": single(np.ones((64, 1)))},
+        {"scale": stored(np.ones((64, 4), np.uint8), "F8_E8M0")},
+    ],
+)
+def test_what_two_schemes_recognise_is_nobodys(rival: dict[str, Stored], tmp_path: Path) -> None:
+    coded = int8(matrices((64, 64))[0]).tensors | rival
+    tensors = {f"{MODULE[:-6]}{n}.{leaf}": t for n in ROLES.values() for leaf, t in coded.items()}
+    settings = {"quant_method": "compressed-tensors", "format": "int-quantized"}
+    folder = write(tmp_path, tensors, {"quantization_config": settings})
+
+    checkpoint, faults = decode(folder)
+
+    assert not any(
+        tensor.is_measurable for n, tensor in checkpoint.tensors.items() if "SCB" not in n
+    )
+    assert any("two schemes" in fault for fault in faults)
+
+
 def test_decoding_twice_changes_nothing(tmp_path: Path) -> None:
     coded = four_bits(matrices((64, 64))[0])
-    checkpoint, _ = decode(write(tmp_path, coded.under("model.layers.0.self_attn.q_proj")))
+    checkpoint, _ = decode(write(tmp_path, coded.under(MODULE)))
 
     again, faults = decoded(checkpoint)
 
