@@ -17,7 +17,6 @@ class Family(Enum):
 
     GPTQ = "gptq"
     AWQ = "awq"
-    OTHER = "other"
 
 
 METHODS: Mapping[str, Family] = {"gptq": Family.GPTQ, "awq": Family.AWQ}
@@ -35,7 +34,7 @@ PACKINGS: Mapping[str, Family] = {
 def qweights(checkpoint: Checkpoint, family: Family) -> tuple[list[Module], Settings]:
     """The modules of that family, and what the files say of them.
 
-    Where the files name none, the shapes decide; where they decide nothing, it is GPTQ's to refuse.
+    Where the files name neither, the shapes decide; whoever it is then has to refuse other methods.
     """
     found = modules(checkpoint, "qweight", ANY)
     if not found:
@@ -51,6 +50,10 @@ def packing(said: Settings, *keys: str) -> str:
     """
     if not said:
         raise UndecodableError("no quantization_config says how its qweight is to be read")
+    if said.method and said.method not in (*METHODS, *AUTO_ROUND):
+        raise UndecodableError(
+            f"named like GPTQ and AWQ, but the method is {said.method[:40]!r}: {UNQUANTISED}"
+        )
     if said.method not in AUTO_ROUND:
         return said.text(*keys)
     name = said.text(AUTO_ROUND_KEY)
@@ -66,7 +69,7 @@ def _family(said: Settings) -> Family | None:
     try:
         if said.method in AUTO_ROUND:
             return PACKINGS.get(said.text(AUTO_ROUND_KEY), Family.GPTQ)
-        return METHODS.get(said.method, Family.OTHER) if said.method else None
+        return METHODS.get(said.method)
     except UndecodableError:  # two methods are named: whoever looks closer says so
         return None
 

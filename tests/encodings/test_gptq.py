@@ -159,6 +159,11 @@ def test_settings_that_say_nothing_or_two_things_are_refused() -> None:
     assert "'marlin'" in fault(good, {**V1, "checkpoint_format": "marlin"})
     assert "'marlin'" in fault(good, {**V1, "is_marlin_format": True})
     assert "no integer" in fault(good, {**V1, "bits": "4"})
+    assert "method is 'bitsandbytes'" in fault(good, {"quant_method": "bitsandbytes"})
+    assert "no text" in fault(good, {**V1, "checkpoint_format": 2})
+    assert "'auto_round:new'" in fault(
+        good, {"quant_method": "auto-round", "packing_format": "auto_round:new"}
+    )
     unordered = without(good, "m.g_idx")
     assert "g_idx is missing" in fault(unordered, {**V1, "desc_act": True})
     assert "AWQ's GEMM" in fault(good, {"quant_method": "awq"})
