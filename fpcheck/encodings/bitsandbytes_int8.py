@@ -13,8 +13,10 @@ from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.encodings.collecting import Collection
 from fpcheck.encodings.found import Found
 from fpcheck.encodings.scaled import Grid, Scaled
+from fpcheck.encodings.siblings import weight_scales
 from fpcheck.encodings.small_reads import contents
 
+WORDS = "bitsandbytes, int8"
 SCALES, FORMAT = ".SCB", ".weight_format"
 RECIPROCAL = 7.874015748718502e-3
 ROW_BY_ROW = b"\0"
@@ -26,18 +28,20 @@ def bitsandbytes_int8(checkpoint: Checkpoint) -> Found:
     pairs = list(_pairs(checkpoint))
     formats = [checkpoint.tensors.get(_module(weight) + FORMAT) for weight, _ in pairs]
     stated = contents(checkpoint.source, filter(None, formats), 1)
+    beside = weight_scales(checkpoint.tensors) if pairs else {}
     for (weight, scales), layout in zip(pairs, formats, strict=True):
         shape = weight.shape[0], weight.shape[1]
         others = [tensor for tensor in (scales, layout) if tensor]
         if scales.dtype != "F32" or scales.count != shape[0] or not weight.count:
             kept = f"{scales.dtype} {list(scales.shape)}"
             found.refuse(weight, f"SCB is {kept}, not one F32 for each of {shape[0]} rows", others)
+        elif beside.get(_module(weight) + "."):
+            found.refuse(weight, "it has scales of another kind than SCB beside it", others)
         elif layout and stated.get(layout.name) != ROW_BY_ROW:
             found.refuse(weight, "its weight_format is not 0, row by row", others)
         else:
             grid = Grid(scales, shape[0], 1, 1, shape[1])
-            words = "bitsandbytes, int8"
-            coding = Scaled(words, "I8", weight, shape, grid, factor=RECIPROCAL)
+            coding = Scaled(WORDS, "I8", weight, shape, grid, factor=RECIPROCAL)
             found.add(weight.name, coding, shape, others)
     return found.found()
 

@@ -127,6 +127,7 @@ def test_a_fused_matrix_is_split_after_it_is_decoded(tmp_path: Path) -> None:
     ("leaf", "tensor", "words"),
     [
         ("SCB", single(np.ones(63)), "SCB is F32"),
+        ("weight_scale", single(np.ones((64, 1))), "scales of another kind"),
         ("SCB", stored(np.ones(64, np.float64), "F64"), "SCB is F64"),
         ("weight_format", stored(np.array(1, np.uint8), "U8"), "weight_format"),
         ("weight_format", stored(np.zeros(4, np.uint8), "U8"), "weight_format"),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,9 +14,8 @@ from fpcheck.checkpoint import read_checkpoint
 from fpcheck.checkpoint.dtypes import BITS
 from fpcheck.encodings import SCHEMES, decoded
 from fpcheck.source.local import LocalSource
-from tests.checkpoints import ROLES
 from tests.encodings.float_quantisers import four_bits, int8
-from tests.encodings.floats import Stored, decode, matrices, single, stored, values, write
+from tests.encodings.floats import Stored, decode, matrices, stored, values, write
 
 MODULE = "model.layers.0.self_attn.q_proj"
 LEAVES = (
@@ -88,24 +86,13 @@ def test_nothing_crashes(module: dict[str, Stored], config: dict[str, Any], tmp_
         assert not weight.count or not config.get("quantization_config")
 
 
-@pytest.mark.parametrize(
-    "rival",
-    [
-        {"weight_scale": single(np.ones((64, 1)))},
-        {"scale": stored(np.ones((64, 4), np.uint8), "F8_E8M0")},
-    ],
-)
-def test_what_two_schemes_recognise_is_nobodys(rival: dict[str, Stored], tmp_path: Path) -> None:
-    coded = int8(matrices((64, 64))[0]).tensors | rival
-    tensors = {f"{MODULE[:-6]}{n}.{leaf}": t for n in ROLES.values() for leaf, t in coded.items()}
-    settings = {"quant_method": "compressed-tensors", "format": "int-quantized"}
-    folder = write(tmp_path, tensors, {"quantization_config": settings})
+def test_what_two_schemes_recognise_is_nobodys(tmp_path: Path) -> None:
+    coded = int8(matrices((64, 64))[0]).under(MODULE)
+    scales = stored(np.ones((64, 4), np.uint8), "F8_E8M0")  # as if it were MXFP4
 
-    checkpoint, faults = decode(folder)
+    checkpoint, faults = decode(write(tmp_path, coded | {f"{MODULE}.scale": scales}))
 
-    assert not any(
-        tensor.is_measurable for n, tensor in checkpoint.tensors.items() if "SCB" not in n
-    )
+    assert not checkpoint.tensors[f"{MODULE}.weight"].is_measurable
     assert any("two schemes" in fault for fault in faults)
 
 
