@@ -108,8 +108,8 @@ def _add_check(commands: Commands) -> None:
     parser.add_argument(
         "checkpoint",
         nargs="?",
-        help="a folder, a .safetensors file, or owner/name[@revision] on the Hugging Face Hub; "
-        "default: the policy's",
+        help="a folder, a .safetensors or .gguf file, or owner/name[@revision] on the Hugging Face "
+        "Hub; default: the policy's",
     )
     parser.add_argument(
         "--config",

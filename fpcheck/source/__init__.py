@@ -122,7 +122,7 @@ def _exists(path: str) -> bool:
         reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
         raise UsageError(
             f"{path[:200]!r}: not a path that can be looked up: {reason}",
-            hint="name a folder or a .safetensors file, or owner/name on the Hub",
+            hint="name a folder, a .safetensors or .gguf file, or owner/name on the Hub",
         ) from error
 
 
