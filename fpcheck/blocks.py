@@ -19,6 +19,7 @@ from fpcheck.layouts import (
     Holds,
     Kind,
     Layout,
+    Role,
 )
 from fpcheck.norms import norms_of
 from fpcheck.packing import Config, Pattern, over_bias, over_matrix, whole
@@ -115,31 +116,39 @@ def _block(
 ) -> Block | str:
     """A block, or in words why it is none; "" for what holds no attention at all."""
     tensors = site.blocks[numbers]
-    where = _name(site, numbers)
+    where, roles = _name(site, numbers), _roles(tensors)
     if isinstance(choice, str):
-        fitting = [c for c in rows if _roles(tensors) <= c.row.leaves.keys()]
-        if not _roles(tensors) or not fitting:
-            return f"{where}: {choice}" if len(_roles(tensors)) >= SEVERAL else ""
-        choice = fitting[0]
-    row = choice.row
+        # Some layers lack what others have: keys and values that they take from those.
+        chosen = next((c for c in rows if roles and roles <= c.row.leaves.keys()), None)
+        if chosen is None:
+            return f"{where}: {choice}" if len(roles) >= SEVERAL else ""
+        choice = chosen
+    wrong = _fault(site, numbers, choice, checkpoint)
+    return f"{where}: {wrong}" if wrong else _made(site, numbers, choice, checkpoint)
+
+
+def _fault(site: Site, numbers: Numbers, choice: Choice, checkpoint: Checkpoint) -> str:
+    row, tensors = choice.row, site.blocks[numbers]
     doubled = sorted(leaf for own, leaf in site.doubled if own == numbers and leaf in row.leaves)
     if doubled:
-        return f"{where}: {doubled[0]} is there twice, under names that mean the same"
-    wrong = _scaled(row, tensors, checkpoint) or fault(
-        row, tensors, checkpoint.config, pooled=choice.pooled
-    )
-    if wrong:
-        return f"{where}: {wrong}"
+        return f"{doubled[0]} is there twice, under names that mean the same"
+    scaled = _scaled(row, tensors, checkpoint)
+    return scaled or fault(row, tensors, checkpoint.config, pooled=choice.pooled)
+
+
+def _made(site: Site, numbers: Numbers, choice: Choice, checkpoint: Checkpoint) -> Block:
+    row, tensors = choice.row, site.blocks[numbers]
+    kind = _kind(site, row, tensors, checkpoint.config)
     return Block(
         stack=site.stack,
         module=site.module,
         layer=numbers[0],
         depth=site.depths[numbers],
-        kind=_kind(site, row, tensors, checkpoint.config),
+        kind=kind,
         choice=choice,
         pieces=(
             *_pieces(choice, tensors, checkpoint),
-            *_norms(site, row, tensors, checkpoint),
+            *_norms(site, row, kind, tensors, checkpoint),
         ),
         width=_width(row, tensors),
         missing=tuple(sorted(row.required - tensors.keys())),
@@ -184,26 +193,26 @@ def _pieces(
             continue
         tensor = tensors[leaf]
         for axis in patterns(row, leaf, tensors, checkpoint.config, pooled=choice.pooled):
-            yield Piece(tensor, _over(axis, row, tensor))
+            yield Piece(tensor, _over(axis, row, leaf, tensor))
             yield from _bias(axis, tensor, leaf, outputs(row, tensor), checkpoint)
 
 
 def _norms(
-    site: Site, row: Layout, tensors: Mapping[str, Tensor], checkpoint: Checkpoint
+    site: Site, row: Layout, kind: Kind, tensors: Mapping[str, Tensor], checkpoint: Checkpoint
 ) -> Iterator[Piece]:
     leaf = next(leaf for leaf in row.leaves if leaf in tensors)
     module = tensors[leaf].name.removesuffix(leaf).removesuffix(".")
     layer = module.rsplit(".", len(site.module.split(".")))[0] if site.module else module
-    kind = _kind(site, row, tensors, checkpoint.config)
     for role, norm in norms_of(module, layer, kind, checkpoint.tensors):
         if _is_vector(norm):
             yield Piece(norm, whole(role, norm.count))
 
 
-def _over(axis: Pattern, row: Layout, tensor: Tensor) -> Pattern:
+def _over(axis: Pattern, row: Layout, leaf: str, tensor: Tensor) -> Pattern:
     if len(axis.sequence) == 1:
         return whole(axis.sequence[0][0], tensor.count)
-    return over_matrix(axis, matrix(tensor), transposed=row.transposed)
+    along_inputs = row.leaves[leaf] is Holds.O_AND_BRANCH
+    return over_matrix(axis, matrix(tensor), transposed=row.transposed is not along_inputs)
 
 
 def _bias(
@@ -213,13 +222,14 @@ def _bias(
     stem = leaf.removesuffix("weight")
     bias = checkpoint.tensors.get(f"{tensor.name.removesuffix('weight')}bias")
     if stem != leaf and bias is not None and _is_vector(bias) and bias.count == size:
-        one = len(axis.sequence) == 1
-        yield Piece(bias, whole(BIAS_OF[axis.sequence[0][0]], size) if one else over_bias(axis))
+        first = axis.sequence[0][0]
+        split = len(axis.sequence) > 1 and first is not Role.O
+        yield Piece(bias, over_bias(axis) if split else whole(BIAS_OF[first], size))
 
 
 def _width(row: Layout, tensors: Mapping[str, Tensor]) -> int | None:
     """How many inputs the block takes: those of the first matrix that no other feeds."""
-    fed = {Holds.O, Holds.O_GROUPED, Holds.O_LATENT, Holds.K_V_PER_HEAD}
+    fed = {Holds.O, Holds.O_AND_BRANCH, Holds.O_GROUPED, Holds.O_LATENT, Holds.K_V_PER_HEAD}
     if any(row.leaves[leaf] is Holds.Q_LATENT for leaf in row.leaves.keys() & tensors.keys()):
         fed |= {Holds.Q}
     found = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.config import flag, integer, is_stated, model_types
-from fpcheck.layouts import LAYOUTS, SECOND_BRANCH_TYPES, Holds, Kind, Layout, Role
-from fpcheck.packing import POOLED, Config, Patterns, Shape, Sizes, channels, whole
+from fpcheck.layouts import LAYOUTS, Holds, Kind, Layout, Role
+from fpcheck.packing import POOLED, Config, Pattern, Patterns, Shape, Sizes, channels, whole
 
 Block = Mapping[str, Tensor]  # leaf → tensor
 
@@ -48,7 +48,8 @@ def _possible(row: Layout, module: str, config: Config) -> bool:
 def _settle(rows: list[Layout], blocks: list[Block], config: Config) -> Choice:
     named = [row for row in rows if is_named(row, config)]
     if named:
-        return Choice(named[0], pooled=False)
+        fitting = (row for row in named if not any(fault(row, b, config) for b in blocks))
+        return Choice(next(fitting, named[0]), pooled=False)
     for row in rows:
         if row.settled and not any(fault(row, block, config) for block in blocks):
             return Choice(row, pooled=False)
@@ -87,7 +88,16 @@ def patterns(row: Layout, leaf: str, block: Block, config: Config, *, pooled: bo
         return (whole(POOLED[holds], outputs(row, tensor)),)
     if len(matrix(tensor)) != 2:
         return _stacked(holds, outputs(row, tensor), config)
+    if holds is Holds.O_AND_BRANCH:
+        return _along_inputs(row, tensor, block)
     return channels(holds, _sizes(row, tensor, block, config), config)
+
+
+def _along_inputs(row: Layout, tensor: Tensor, block: Block) -> Patterns:
+    """The first inputs are what attention gives; the others come from elsewhere."""
+    own = _outputs_of(row, Holds.V, block) or 0
+    rest = (inputs(row, tensor) or 0) - own
+    return (Pattern(1, ((Role.O, own), (Role.BRANCH, rest))),) if own and rest > 0 else ()
 
 
 def _stacked(holds: Holds, size: int, config: Config) -> Patterns:
@@ -120,11 +130,8 @@ def inputs(row: Layout, tensor: Tensor) -> int | None:
 
 def _sizes(row: Layout, tensor: Tensor, block: Block, config: Config) -> Sizes:
     latent = _inputs_of(row, Holds.K_V_PER_HEAD, block)
-    branched = model_types(config) & SECOND_BRANCH_TYPES
-    width = None if branched else _inputs_of(row, Holds.O, block)
-    query = _query(row, block, width, latent, config)
-    key = _outputs_of(row, Holds.K_IS_V, block)
-    return Sizes(outputs(row, tensor), width, query, latent, key)
+    width = _inputs_of(row, Holds.O, block)
+    return Sizes(outputs(row, tensor), width, _query(row, block, width, latent, config), latent)
 
 
 def _query(

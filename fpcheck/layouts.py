@@ -23,8 +23,8 @@ class Role(StrEnum):
     QKV = "qkv"  # fused, and how it splits is not known
     KV = "kv"  # the same of k and v alone
     Q_GATE = "q+gate"  # the same of q and the output's gate
+    BRANCH = "o.branch"  # what projects another branch, beside o in one tensor
     GATE = "gate"  # what multiplies the output of attention
-    COMPRESSED = "kv.compressed"  # what makes keys and values that stand for many tokens
     Q_LATENT = "q.latent"  # into, and out of, the small space of a low-rank projection
     KV_LATENT = "kv.latent"
     O_LATENT = "o.latent"
@@ -35,8 +35,8 @@ class Role(StrEnum):
     QKV_BIAS = "qkv.bias"
     KV_BIAS = "kv.bias"
     Q_GATE_BIAS = "q+gate.bias"
+    BRANCH_BIAS = "o.branch.bias"
     GATE_BIAS = "gate.bias"
-    COMPRESSED_BIAS = "kv.compressed.bias"
     Q_LATENT_BIAS = "q.latent.bias"
     KV_LATENT_BIAS = "kv.latent.bias"
     O_LATENT_BIAS = "o.latent.bias"
@@ -65,9 +65,9 @@ class Holds(StrEnum):
     V = "v"
     O = "o"  # noqa: E741 — as in Role
     O_GROUPED = "o, a group of heads at a time"
+    O_AND_BRANCH = "along its inputs: o, then what another branch is projected by"
     K_IS_V = "k, which is v"
     Q_IS_K = "q, which is k"
-    COMPRESSED = "k and v of compressed entries"
     GATE = "gate"
     Q_LATENT = "q's latent"
     O_LATENT = "o's latent"
@@ -164,6 +164,12 @@ LAYOUTS: tuple[Layout, ...] = (
     _row("projections", "q_proj k_proj v_proj proj"),
     # BERT, RoBERTa, XLM-R, ELECTRA, CamemBERT, Longformer …
     _row("bert", "self.query self.key self.value output.dense"),
+    _row(
+        "convbert",
+        "self.query self.key self.value output.dense",
+        *(Holds.Q, Holds.K, Holds.V, Holds.O_AND_BRANCH),
+        types="convbert",
+    ),
     _row("vit", "attention.query attention.key attention.value output.dense"),
     _row("bigbird pegasus", "self.query self.key self.value output"),
     _row("deberta v2", "self.query_proj self.key_proj self.value_proj output.dense"),
@@ -265,14 +271,14 @@ LAYOUTS: tuple[Layout, ...] = (
     _row(
         "deepseek v4",
         "wq_a wq_b wkv compressor.wkv compressor.wgate wo_a wo_b",
-        *(Holds.Q_LATENT, Holds.Q, Holds.K_IS_V, Holds.COMPRESSED, Holds.COMPRESSED),
+        *(Holds.Q_LATENT, Holds.Q, Holds.K_IS_V, Holds.K_IS_V, Holds.K_IS_V),
         *(Holds.O_GROUPED, Holds.O_LATENT),
         optional="wq_a compressor.wkv compressor.wgate wo_b",
     ),
     _row(
         "deepseek v4, module names",
         "q_a_proj q_b_proj kv_proj compressor.kv_proj compressor.gate_proj o_a_proj o_b_proj",
-        *(Holds.Q_LATENT, Holds.Q, Holds.K_IS_V, Holds.COMPRESSED, Holds.COMPRESSED),
+        *(Holds.Q_LATENT, Holds.Q, Holds.K_IS_V, Holds.K_IS_V, Holds.K_IS_V),
         *(Holds.O_GROUPED, Holds.O_LATENT),
         optional="q_a_proj compressor.kv_proj compressor.gate_proj o_b_proj",
     ),
@@ -309,6 +315,13 @@ LAYOUTS: tuple[Layout, ...] = (
         transposed=True,
         types="gpt2 gpt-sw3 jais openai-gpt imagegpt decision_transformer",
         settled=True,
+    ),
+    # Quantisers hand out a Conv1D's weight as that of the linear layer which they put in its place.
+    _row(
+        "gpt2, as linear",
+        "c_attn c_proj",
+        *_FUSED,
+        types="gpt2 gpt-sw3 jais openai-gpt imagegpt decision_transformer",
     ),
     _row("phi3", "qkv_proj o_proj", *_FUSED, types="phi3 phi4_multimodal", settled=True),
     _row("baichuan", "W_pack o_proj", *_FUSED),
@@ -543,7 +556,8 @@ SHARING_TYPES = frozenset(
     }
 )
 LAYER_TYPES = "layer_types"
-# Attention that feeds o together with another branch, so that o takes more than its heads give.
-SECOND_BRANCH_TYPES = frozenset({"convbert"})
+# By layer, the one whose latent of k and v it uses: its own number, or an earlier one's.
+LATENT_SOURCES = "kv_source_layers"
+LATENT_SHARING_TYPES = frozenset({"mistral_large4", "mistral_large4_text"})
 
 LEAVES = frozenset().union(*(row.leaves for row in LAYOUTS), STATE_LEAVES, *MIXERS.values())

@@ -43,15 +43,13 @@ class Sizes(NamedTuple):
     """What decides how a tensor of `channels` output channels is divided.
 
     `width` is what the output projection takes, `query` how many channels q must have (None where
-    that follows from nothing), `latent` how many of its channels feed the low-rank k and v, `key`
-    the channels of a k that is v.
+    that follows from nothing), `latent` how many of its channels feed the low-rank k and v.
     """
 
     channels: int
     width: int | None = None
     query: int | None = None
     latent: int | None = None
-    key: int | None = None
 
 
 Patterns = tuple[Pattern, ...]
@@ -70,22 +68,11 @@ def channels(holds: Holds, sizes: Sizes, config: Config) -> Patterns:
     """
     if holds in SHARED:
         return tuple(whole(role, sizes.channels) for role in SHARED[holds])
-    if holds is Holds.COMPRESSED:
-        return _compressed(sizes)
     if holds in PLAIN:
         return (whole(PLAIN[holds], sizes.channels),)
     pattern = FILLINGS[holds](sizes, config)
     fits = pattern is not None and all(length > 0 for _, length in pattern.sequence)
     return (pattern,) if pattern and fits and pattern.length == sizes.channels else ()
-
-
-def _compressed(sizes: Sizes) -> Patterns:
-    """DeepSeek-V4: overlapping entries, twice as wide as k, extend the keys and values themselves.
-
-    Those of one width stand for hundreds of tokens each, and are kept apart.
-    """
-    roles = (Role.K, Role.V) if sizes.channels == 2 * (sizes.key or 0) else (Role.COMPRESSED,)
-    return tuple(whole(role, sizes.channels) for role in roles)
 
 
 def _query(sizes: Sizes, config: Config) -> Pattern | None:

@@ -4,31 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from fpcheck.blocks import Block, Piece
 from fpcheck.checkpoint.config import integer, listed, model_types
-from fpcheck.layouts import BIAS_OF, LAYER_TYPES, SHARED_LAYERS, SHARING_TYPES, Role
+from fpcheck.layouts import (
+    BIAS_OF,
+    LATENT_SHARING_TYPES,
+    LATENT_SOURCES,
+    LAYER_TYPES,
+    SHARED_LAYERS,
+    SHARING_TYPES,
+    Role,
+)
 from fpcheck.packing import Config
 
 KEYS = frozenset({Role.K, Role.V, Role.K_NORM, BIAS_OF[Role.K], BIAS_OF[Role.V]})
 
 
 def with_shared_keys(blocks: Sequence[Block], config: Config) -> tuple[Block, ...]:
-    """The blocks of a tower, the last ones with the k and v of the layer they take them from.
+    """The blocks of a tower, some with the k and v of the layer that they take them from.
 
-    The architectures of SHARING_TYPES do so in their last `num_kv_shared_layers`: each uses those
-    of the last layer before them that has its own entry in `layer_types`. Whatever k and v such a
-    layer's own file holds is not used by the model.
+    Whatever k and v such a layer's own file holds is not used by the model. Only architectures
+    that read these settings are believed: others ignore them.
     """
+    types = model_types(config)
+    if types & SHARING_TYPES:
+        return _last_share(blocks, config)
+    return _share_latents(blocks, config) if types & LATENT_SHARING_TYPES else tuple(blocks)
+
+
+def _last_share(blocks: Sequence[Block], config: Config) -> tuple[Block, ...]:
+    """Each of the last layers uses k and v of the last one before them of its own type."""
     shared = integer(config, SHARED_LAYERS)
-    if not shared or not model_types(config) & SHARING_TYPES:
+    if not shared:
         return tuple(blocks)
     count = integer(config, "num_hidden_layers") or max(b.layer for b in blocks) + 1
     first, types = count - shared, listed(config, LAYER_TYPES)
     return tuple(_shared(b, blocks, first, types) if b.layer >= first else b for b in blocks)
 
 
-def _shared(block: Block, blocks: Sequence[Block], first: int, types: Sequence[object]) -> Block:
+def _share_latents(blocks: Sequence[Block], config: Config) -> tuple[Block, ...]:
+    """A layer without a latent of its own uses another's, and the rotary part of k with it."""
+    sources, by_layer = listed(config, LATENT_SOURCES), {b.layer: b for b in blocks}
+    return tuple(_with_latent(b, by_layer.get(_number(b.layer, sources))) for b in blocks)
+
+
+def _with_latent(block: Block, source: Block | None) -> Block:
+    if source is None or any(Role.KV_LATENT in _roles(piece) for piece in block.pieces):
+        return block
+    lent = (piece for piece in source.pieces if Role.KV_LATENT in _roles(piece))
+    return replace(block, pieces=(*block.pieces, *lent))
+
+
+def _shared(block: Block, blocks: Sequence[Block], first: int, types: Sequence[Any]) -> Block:
     own = _type(block.layer, types)
     earlier = [b for b in blocks if b.layer < first and _type(b.layer, types) == own]
     kept = tuple(piece for piece in block.pieces if not _roles(piece) <= KEYS)
@@ -36,8 +65,13 @@ def _shared(block: Block, blocks: Sequence[Block], first: int, types: Sequence[o
     return replace(block, pieces=(*kept, *lent), missing=())
 
 
-def _type(layer: int, types: Sequence[object]) -> object:
+def _type(layer: int, types: Sequence[Any]) -> Any:
     return types[layer] if layer < len(types) else None
+
+
+def _number(layer: int, sources: Sequence[Any]) -> int:
+    source = _type(layer, sources)
+    return source if type(source) is int else -1
 
 
 def _roles(piece: Piece) -> set[Role]:

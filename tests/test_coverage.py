@@ -15,7 +15,7 @@ def renamed(tensors: dict[str, np.ndarray], *layers: int) -> dict[str, np.ndarra
     """The tensors, with the attention of some layers under names that nothing knows."""
     parts = tuple(f".{layer}.self_attn" for layer in layers)
     return {
-        n.replace("self_attn", "mystery") if any(p in n for p in parts) else n: t
+        n.replace("_proj", "_mystery") if any(p in n for p in parts) else n: t
         for n, t in tensors.items()
     }
 

@@ -38,7 +38,7 @@ class Block(NamedTuple):
 class Fetch(Protocol):
     """Reads bytes `start:stop` of a stored tensor, counted from the tensor's own first byte.
 
-    What it returns is the caller's to keep. Raises SourceError when the bytes cannot be had.
+    What it returns is not to be written to. Raises SourceError when the bytes cannot be had.
     """
 
     def __call__(self, tensor: Tensor, start: int, stop: int) -> bytearray: ...

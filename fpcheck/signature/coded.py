@@ -24,7 +24,7 @@ def coded_parts(
     """
     values = coding.values(block, fetch)
     for role, own in _by_role(values, piece, block):
-        part = exact(np.array(own, np.float64, order="C").reshape(-1))
+        part = exact(np.array(own, np.float64, order="K").reshape(-1, order="A"))
         if part is None:
             raise _refusal(values, piece, block)
         yield role, part

@@ -21,6 +21,7 @@ from fpcheck.signature.plan import CodedUnit, Job, Read, Unit
 from fpcheck.source import Source
 from fpcheck.source import read as read_range
 
+KEPT, KEPT_SIZE = 8, 1 << 20  # ranges that a thread keeps of codes, and the bytes of the largest
 PAGE, LINE = 4096, 64  # bytes: what the kernel copies at a time, and the processor's cache
 Found = tuple[int, Role, Part]  # the place of a piece, one of its roles, and what a unit adds
 
@@ -33,6 +34,7 @@ class Reducer(threading.local):
         self._source = source
         self._buffer = memoryview(mmap.mmap(-1, room + PAGE))
         self._scratch = Scratch()
+        self._kept: dict[tuple[str, int, int], bytearray] = {}
 
     def __call__(self, batch: Iterable[Job]) -> list[Found]:
         """What each unit of the reads adds, in order.
@@ -50,7 +52,16 @@ class Reducer(threading.local):
             yield unit.owner, role, part
 
     def _fetch(self, tensor: Tensor, start: int, stop: int) -> bytearray:
-        return read_range(self._source, tensor.file, tensor.start + start, tensor.start + stop)
+        """The bytes of a range; the last small ones are kept, for blocks share scales and order."""
+        place = tensor.file, tensor.start + start, tensor.start + stop
+        if place not in self._kept:
+            content = read_range(self._source, *place)
+            if len(content) > KEPT_SIZE:
+                return content
+            self._kept[place] = content
+            if len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+        return self._kept[place]
 
     def _reduce(self, read: Read) -> Iterator[Found]:
         view = self._fill(read)
