@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fpcheck.adapters import merged
 from fpcheck.attention import find_attention
 from fpcheck.checkpoint import Checkpoint, read_checkpoint
 from fpcheck.comparison import Match, ProfileIndex, match
@@ -31,7 +32,8 @@ class Check:
     """One finished check: everything that a report may say.
 
     `false_alarms` say how strangers of the library do at the policy's bare threshold, if it has
-    one; `folders` are the library folders that were named beside the policy's own.
+    one; `folders` are the library folders that were named beside the policy's own; `base` is what
+    an adapter was merged with.
     """
 
     signature: Signature
@@ -42,6 +44,7 @@ class Check:
     library: Library
     false_alarms: Background | None = None
     folders: tuple[str, ...] = ()
+    base: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -61,13 +64,17 @@ class Reading:
 
 
 def fingerprint(
-    source: Source, *, digest: bool = True, progress: Progress | None = None
+    source: Source,
+    *,
+    base: Source | None = None,
+    digest: bool = True,
+    progress: Progress | None = None,
 ) -> Reading:
-    """Read a checkpoint and take its signature. With `digest`, hash its files too.
+    """The signature of a checkpoint, or of an adapter on its base; with `digest`, of its files too.
 
     Raises CheckError when it cannot be read, UsageError when there is nothing to read.
     """
-    checkpoint, undecoded = decoded(read_checkpoint(source))
+    checkpoint, undecoded = merged(source, base) if base else decoded(read_checkpoint(source))
     attention = find_attention(checkpoint)
     towers = measure(checkpoint, attention, progress=_named(progress, "measuring"))
     files = checkpoint.files
@@ -93,11 +100,12 @@ def check(
     policy: Policy,
     *,
     folders: tuple[str, ...] = (),
+    base: Source | None = None,
     progress: Progress | None = None,
 ) -> Check:
-    """The whole check of one checkpoint against a library under a policy."""
+    """The whole check of one checkpoint, or of an adapter on its base, under a policy."""
     index = ProfileIndex(library)
-    reading = fingerprint(source, progress=progress)
+    reading = fingerprint(source, base=base, progress=progress)
     signature, bases = reading.signature, reading.checkpoint.declared_bases
     declared = frozenset(policy.declared) | frozenset(bases)
     facts = Facts(
@@ -117,6 +125,7 @@ def check(
         library=library,
         false_alarms=None if bare is None else false_alarms(index, bare),
         folders=folders,
+        base=str(base.origin) if base else "",
     )
 
 

@@ -111,6 +111,7 @@ def _add_check(commands: Commands) -> None:
         help="a folder, a .safetensors or .gguf file, or owner/name[@revision] on the Hugging Face "
         "Hub; default: the policy's",
     )
+    _add_base_option(parser)
     parser.add_argument(
         "--config",
         metavar="FILE",
@@ -139,6 +140,7 @@ def _add_check(commands: Commands) -> None:
 def _add_fingerprint(commands: Commands) -> None:
     parser = _command(commands, "fingerprint", "write a checkpoint's signature")
     parser.add_argument("checkpoint", help="as for check")
+    _add_base_option(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
     parser.add_argument(
         "--no-digest",
@@ -189,6 +191,14 @@ def _run(function: str, arguments: argparse.Namespace) -> int:
     from fpcheck import commands  # numpy and the rest load here, so that --help is quick
 
     return int(getattr(commands, function)(arguments))
+
+
+def _add_base_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--base",
+        metavar="CHECKPOINT",
+        help="the checkpoint is a PEFT adapter: what it makes of this base is measured",
+    )
 
 
 def _add_library_option(parser: argparse.ArgumentParser) -> None:

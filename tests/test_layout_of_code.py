@@ -19,6 +19,7 @@ ORDER = (
     "source",
     "checkpoint",
     "encodings",
+    "adapters",
     "fields",
     "layouts",
     "packing",
@@ -88,6 +89,7 @@ DATA = {"layouts.py"}  # tables grow with the models that are known
 MAX_FUNCTION = 25  # lines, docstring included; reading it aloud should take one breath
 LONG = {
     "check.py: check": "the pipeline, in order",
+    "check.py: fingerprint": "the first half of the pipeline, in order",
     "checkpoint/strict_json.py: parse_object": "hooks that see one parser's state",
     "cli.py: _add_check": "a list of options",
     "policy/fields.py: _rules": "rows of the table of fields",

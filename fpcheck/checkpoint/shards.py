@@ -13,7 +13,7 @@ from fpcheck.checkpoint.index_file import read_index, rebuild
 from fpcheck.checkpoint.room import Room
 from fpcheck.checkpoint.strays import stray_weights
 from fpcheck.checkpoint.weight_sets import SUFFIX, WeightSet, choose, listed, reason, weight_sets
-from fpcheck.errors import CheckError, FormatError
+from fpcheck.errors import CheckError, FormatError, UsageError
 from fpcheck.source import Source
 
 PIPELINE = "model_index.json"  # diffusers' table of the models in sub-folders
@@ -56,6 +56,25 @@ def find_shards(source: Source) -> Shards:
     taken = {*found.names, found.index}
     others = [own for own in sets.values() if own is not chosen and not taken.issuperset(own.files)]
     return replace(found, notes=tuple(filter(None, (*found.notes, reason(chosen, others)))))
+
+
+def find_adapter(source: Source) -> Shards:
+    """The files of a PEFT adapter, whatever lies beside them.
+
+    Raises UsageError when there is none, CheckError when it is in another form.
+    """
+    files = source.files()
+    found = weight_sets(files).get(ADAPTER)
+    if found:
+        return _members(source, found)
+    pickle = refused(name for name in files if name.startswith(ADAPTER + "."))
+    if pickle:
+        name, form = pickle
+        raise CheckError(f"{name}: {form.what}: {form.why}", hint=form.how)
+    raise UsageError(
+        f"{source.origin}: no adapter: it has no {ADAPTER}{SUFFIX}",
+        hint="leave --base out: a base is for adapters alone",
+    )
 
 
 def join_shards(source: Source, shards: Shards) -> dict[str, Tensor]:

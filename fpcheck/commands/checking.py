@@ -11,7 +11,7 @@ from pathlib import Path
 from fpcheck.check import Check
 from fpcheck.check import check as run_check
 from fpcheck.commands.console import note, only_warned, progress, show
-from fpcheck.commands.inputs import open_checkpoint, read_library, read_policy
+from fpcheck.commands.inputs import open_base, open_checkpoint, read_library, read_policy
 from fpcheck.delivery import action, no_verdict
 from fpcheck.delivery.github import deliver
 from fpcheck.delivery.github_event import GitHub
@@ -50,8 +50,12 @@ def _checked(arguments: Namespace) -> Check:
     folders = tuple(arguments.library)
     library = read_library([*policy.library, *folders])
     _note_misspelt(policy, library)
-    with progress() as shown, open_checkpoint(checkpoint) as source:
-        return run_check(source, library, policy, folders=folders, progress=shown)
+    with (
+        progress() as shown,
+        open_checkpoint(checkpoint) as source,
+        open_base(arguments.base) as base,
+    ):
+        return run_check(source, library, policy, folders=folders, base=base, progress=shown)
 
 
 def _note_misspelt(policy: Policy, library: Library) -> None:

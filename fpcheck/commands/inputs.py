@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from fpcheck import reference, references
@@ -37,10 +38,15 @@ def open_checkpoint(word: str) -> Source:
     return open_source(word)
 
 
-def measured(word: str, *, digest: bool = True) -> Signature:
+def open_base(word: str | None) -> AbstractContextManager[Source | None]:
+    """The base of an adapter, where one is named."""
+    return open_checkpoint(word) if word else nullcontext()
+
+
+def measured(word: str, *, base: str | None = None, digest: bool = True) -> Signature:
     """A checkpoint's signature; a note tells of each part that could not be measured."""
-    with progress() as shown, open_checkpoint(word) as source:
-        signature = fingerprint(source, digest=digest, progress=shown).signature
+    with progress() as shown, open_checkpoint(word) as source, open_base(base) as on:
+        signature = fingerprint(source, base=on, digest=digest, progress=shown).signature
     require_measured(signature)
     for reason in signature.unmeasured:
         note(f"not measured: {reason}")

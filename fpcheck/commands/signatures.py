@@ -24,7 +24,8 @@ def fingerprint(arguments: Namespace) -> int:
     path = Path(arguments.output) if arguments.output else None
     if path and path.name in {"", ".."}:
         raise UsageError(f"{path}: a folder, not a file", hint="name a file with --output")
-    text = dump(measured(arguments.checkpoint, digest=not arguments.no_digest))
+    digest = not arguments.no_digest
+    text = dump(measured(arguments.checkpoint, base=arguments.base, digest=digest))
     if path:
         write_files(path.parent, {path.name: text}, owner=workspace_owner(os.environ))
     else:

@@ -75,6 +75,8 @@ def how_obtained(reference: Reference) -> str:
 def reproduce(check: Check) -> str:
     """The command that gives this report again."""
     words = ["fpcheck", "check", str(check.signature.origin)]
+    if check.base:
+        words += ["--base", check.base]
     if check.policy.source != BUILT_IN:
         words += ["--config", check.policy.source]
     for folder in check.folders:
