@@ -32,7 +32,7 @@ def write_gguf(
     vocabulary: Iterable[str] = ("a", "b"),
     **options: Any,
 ) -> Path:
-    """A GGUF file; a tensor without a kind is stored in its own dtype."""
+    """A GGUF file; a tensor without a kind is stored in its own dtype, one of bytes as it is."""
     writer = GGUFWriter(path, arch, **options)
     writer.add_block_count(
         1 + max((int(n.split(".")[1]) for n in tensors if "blk" in n), default=0)
@@ -46,7 +46,8 @@ def write_gguf(
         if kind is None:
             writer.add_tensor(name, tensor)
         else:
-            writer.add_tensor(name, quantize(tensor, kind), raw_dtype=kind)
+            stored = tensor if tensor.dtype == np.uint8 else quantize(tensor, kind)
+            writer.add_tensor(name, stored, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

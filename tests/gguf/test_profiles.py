@@ -15,7 +15,8 @@ from fpcheck.encodings import decoded
 from fpcheck.source import open_source
 from tests.data_folders import data, minilm
 from tests.gguf.conversion import BERT, LLAMA, ROLES, Family, convert, weights
-from tests.gguf.files import ATTENTION, Kind, values_of, write_gguf
+from tests.gguf.files import ATTENTION, Kind, converted, llama, values_of, write_gguf
+from tests.gguf.k_quants import q4_k, q6_k
 
 
 def everything(kind: Kind) -> Callable[[int, str], Kind]:
@@ -110,3 +111,27 @@ def test_fused_matrices_are_taken_apart_as_conversion_has_put_them(
     for role in "qkv":
         expected = [meant[layer, role] for layer in range(16)]
         assert tower["roles"][role]["std"] == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("mix", ["Q4_K_M", "Q6_K"])
+def test_the_profile_of_blocks_of_256(
+    mix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Q4_K with Q6_K for half of v's, or Q6_K throughout, with q and k reordered."""
+    original = llama(layers=8, width=256)
+    tensors, kinds, meant = {}, {}, {}
+    for name, matrix in converted(original, 4, 2).items():
+        _, layer, part, _ = name.split(".")
+        six = mix == "Q6_K" or (part == "attn_v" and int(layer) % 2 == 0)
+        tensors[name], values = (q6_k if six else q4_k)(matrix)
+        kinds[name], meant[int(layer), part] = Kind.Q6_K if six else Kind.Q4_K, values.std()
+    path = write_gguf(tmp_path / "model.gguf", tensors, kinds, kv_heads=2)
+
+    assert main(["fingerprint", str(path), "--no-digest"]) == 0
+    (tower,) = json.loads(capsys.readouterr().out)["towers"]
+
+    for role, part in ATTENTION.items():
+        found = tower["roles"][role]["std"]
+        before = [original[f"blk.{n}.{part}.weight"].std(dtype=np.float64) for n in range(8)]
+        assert found == pytest.approx([meant[n, part] for n in range(8)], rel=1e-6)
+        assert np.corrcoef(found, before)[0, 1] > 0.999
