@@ -40,7 +40,7 @@ def refuse_alone(source: Source) -> NoReturn:
     raise CheckError(
         f"{source.origin}: an adapter of {base}: its own weights are no attention matrices, only "
         "what is added to those of its base",
-        hint="name the base, to have the two merged and measured: --base PATH_OR_ID",
+        hint="have both merged and measured: fpcheck check, or fingerprint, with --base PATH_OR_ID",
     )
 
 
@@ -49,6 +49,6 @@ def refuse_embedded(source: Source, weights: str) -> NoReturn:
     raise FormatError(
         f"{ADAPTER_CONFIG} is there beside {weights}: transformers loads these weights and adds "
         "the adapter to them where PEFT is installed, other loaders load the weights alone",
-        hint="release one of the two folders' contents; to check both, name the file, and then the "
-        "folder with --base FILE",
+        hint="release the one or the other; or check both: the file by its name, then the folder "
+        "with --base FILE",
     )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,8 @@ from tests.adapters.samples import (
     write_base,
 )
 from tests.checkpoints import llama, write, write_sharded
+from tests.data_folders import ROOT
+from tests.servers.hub import HubServer
 
 MATRIX = "model.layers.2.self_attn.q_proj"
 STD = json.loads(RECORDED.read_text())["std"]
@@ -269,6 +275,29 @@ def test_an_adapter_in_the_folder_of_its_base_can_be_checked(
 
     assert found["towers"] == expected
     assert found["unmeasured"] == ["model.safetensors: a weight file that was not looked into"]
+
+
+def test_both_may_be_on_the_hub(tmp_path: Path) -> None:
+    _, adapter, base = a_pair(tmp_path)
+    repositories = {
+        f"acme/{folder.name}": {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (adapter, base)
+    }
+    command = ["check", "acme/adapter", "--base", "acme/base", "--format", "json"]
+
+    with HubServer(repositories) as server:
+        done = subprocess.run(
+            [sys.executable, "-m", "fpcheck", *command],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "HF_ENDPOINT": server.endpoint},
+        )
+
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    pinned = re.compile(r"fpcheck check acme/adapter@[0-9a-f]{40} --base acme/base@[0-9a-f]{40}")
+    assert pinned.fullmatch(report["reproduce"])
+    assert len(report["signature"]["towers"][0]["layers"]) == 4
 
 
 def test_a_weight_that_is_not_finite_is_named(
