@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fpcheck {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for add in (_add_check, _add_fingerprint, _add_compare, _add_library):
+    for add in (_add_check, _add_fingerprint, _add_compare, _add_layouts, _add_library):
         add(commands)
     return parser
 
@@ -154,6 +154,22 @@ def _add_compare(commands: Commands) -> None:
     for name in ("one", "other"):
         parser.add_argument(name, help="a checkpoint as for check, or a signature's JSON file")
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+
+
+def _add_layouts(commands: Commands) -> None:
+    parser = commands.add_parser("layouts", help="look at how a checkpoint's tensors are read")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="action")
+    explain = _command(actions, "explain", "show how each tensor is read", "layouts_explain")
+    explain.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    explain.add_argument("--all", action="store_true", help="show every line, however many")
+    record = _command(actions, "record", "write a header that a test can keep", "layouts_record")
+    record.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
+    record.add_argument(
+        "--layers", metavar="N", type=int, default=3, help="of each stack (default: 3)"
+    )
+    record.add_argument("--tower", metavar="NAME", help="default: the text's largest")
+    for action in (explain, record):
+        action.add_argument("checkpoint", help="as for check")
 
 
 def _add_library(commands: Commands) -> None:
