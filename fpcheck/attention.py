@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fpcheck.blocks import Block, Piece, blocks_of
 from fpcheck.checkpoint import Checkpoint
 from fpcheck.layouts import LEAVES, Holds, Kind
-from fpcheck.packing import POOLED
+from fpcheck.packing import POOLED_ROLES
 from fpcheck.sharing import with_shared_keys
 from fpcheck.stacks import Site, sites
 from fpcheck.towers import apart, belonging, main_stack
@@ -101,14 +101,13 @@ def _notes(name: str, blocks: Sequence[Block]) -> list[str]:
 
 
 def _pooled(name: str, blocks: Sequence[Block]) -> list[str]:
-    pooled = [b for b in blocks if b.choice.pooled]
-    if not pooled:
+    pieces = (piece for block in blocks for piece in block.pieces)
+    pooled = next((p for p in pieces if p.pattern.sequence[0][0] in POOLED_ROLES), None)
+    if pooled is None:
         return []
-    row = pooled[0].choice.row
-    leaf = next(leaf for leaf, holds in row.leaves.items() if holds in POOLED)
     return [
-        f"{name}: config.json does not settle how {leaf} is packed; "
-        "what it holds is measured as one pooled role"
+        f"{name}: config.json does not settle how {pooled.tensor.name} is packed; "
+        f"{pooled.pattern.sequence[0][0]} is measured as one pooled role"
     ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.config import flag, integer, is_stated, model_types
-from fpcheck.layouts import LAYOUTS, Holds, Kind, Layout, Role
+from fpcheck.layouts import GATE_FLAG, GATED_LEAVES, GATED_TYPES, LAYOUTS, Holds, Kind, Layout, Role
 from fpcheck.packing import POOLED, Config, Pattern, Patterns, Shape, Sizes, channels, whole
 
 Block = Mapping[str, Tensor]  # leaf → tensor
@@ -96,6 +96,8 @@ def patterns(row: Layout, leaf: str, block: Block, config: Config, *, pooled: bo
 def _along_inputs(row: Layout, tensor: Tensor, block: Block) -> Patterns:
     """The first inputs are what attention gives; the others come from elsewhere."""
     own = _outputs_of(row, Holds.V, block) or 0
+    if {own} != {_outputs_of(row, holds, block) for holds in (Holds.Q, Holds.K)}:
+        return ()
     rest = (inputs(row, tensor) or 0) - own
     return (Pattern(1, ((Role.O, own), (Role.BRANCH, rest))),) if own and rest > 0 else ()
 
@@ -129,9 +131,13 @@ def inputs(row: Layout, tensor: Tensor) -> int | None:
 
 
 def _sizes(row: Layout, tensor: Tensor, block: Block, config: Config) -> Sizes:
-    latent = _inputs_of(row, Holds.K_V_PER_HEAD, block)
+    latent = _inputs_of(row, Holds.K_V_PER_HEAD, block) or integer(config, "kv_lora_rank")
     width = _inputs_of(row, Holds.O, block)
-    return Sizes(outputs(row, tensor), width, _query(row, block, width, latent, config), latent)
+    query = _query(row, block, width, latent, config)
+    gated = bool(GATED_LEAVES & row.leaves.keys()) and bool(
+        model_types(config) & GATED_TYPES or flag(config, GATE_FLAG)
+    )
+    return Sizes(outputs(row, tensor), width, query, latent, gated)
 
 
 def _query(
@@ -141,7 +147,9 @@ def _query(
     k, v = (_outputs_of(row, holds, block) for holds in (Holds.K, Holds.V))
     if row.kind is Kind.LINEAR:
         return k
-    if latent is not None and width is not None:
+    if Holds.KV_LATENT in row.leaves.values() and Holds.K in row.leaves.values():
+        return _outputs_of(row, Holds.Q, block)  # its k and v are stacks, which say nothing of q
+    if Holds.K_V_PER_HEAD in row.leaves.values() and latent is not None and width is not None:
         heads = integer(config, "num_attention_heads", "n_heads") or 0
         up = _outputs_of(row, Holds.K_V_PER_HEAD, block) or 0
         down = _outputs_of(row, Holds.KV_LATENT, block)
@@ -177,7 +185,7 @@ def fault(row: Layout, block: Block, config: Config, *, pooled: bool = False) ->
             return f"{tensor.name} has shape {list(tensor.shape)}, not that of a matrix"
         if not patterns(row, leaf, block, config, pooled=pooled):
             return _misfit(row, leaf, block)
-    return _unequal_inputs(row, block)
+    return _unequal_inputs(row, block, config)
 
 
 def _misfit(row: Layout, leaf: str, block: Block) -> str:
@@ -189,7 +197,18 @@ def _misfit(row: Layout, leaf: str, block: Block) -> str:
     )
 
 
-def _unequal_inputs(row: Layout, block: Block) -> str:
+def _unequal_inputs(row: Layout, block: Block, config: Config) -> str:
+    """Why tensors that feed each other, or take the same inputs, cannot do so; or ""."""
+    into, out = _inputs_of(row, Holds.Q, block), _outputs_of(row, Holds.Q_LATENT, block)
+    if into and out and into % out:  # some give it twice, from two norms
+        return f"q takes {into:,} inputs, its latent has {out:,}"
+    down, up = (
+        _outputs_of(row, Holds.KV_LATENT, block),
+        _inputs_of(row, Holds.K_V_PER_HEAD, block),
+    )
+    rotary = integer(config, "qk_rope_head_dim")
+    if down and up and rotary and down - up not in (0, rotary):
+        return f"k and v take {up:,} inputs, which leaves {down - up:,} of {down:,} for rotary k"
     if row.kind is Kind.CROSS:
         return ""
     q, k = _inputs_of(row, Holds.Q, block), _inputs_of(row, Holds.K, block)

@@ -76,6 +76,8 @@ class Holds(StrEnum):
     K_V_PER_GROUP = "k and v of each key/value head"
     K_V = "all of k, all of v"
     Q_K_V = "all of q, all of k, all of v"
+    Q_ONE_K_V = "all of q, one head of k, one of v"
+    Q_GROUPS_K_V = "all of q, fewer heads of k, as many of v"
     QKV_PER_HEAD = "q, k, v of head 0, then of head 1, …"
     QKV_PER_GROUP = "per key/value head: its queries, its k, its v"
     QVK_IN_FOUR = "four blocks of q, v, k"
@@ -201,11 +203,6 @@ LAYOUTS: tuple[Layout, ...] = (
     _row("torch, split", "=q_proj_weight =k_proj_weight =v_proj_weight out_proj"),
     # llama.cpp's names
     _row("gguf", "attn_q attn_k attn_v attn_output"),
-    _row(
-        "gguf cross-attention",
-        "cross_attn_q cross_attn_k cross_attn_v cross_attn_o",
-        kind=Kind.CROSS,
-    ),
     _row("gguf encoder-decoder", "attn_q attn_k attn_v attn_o"),
     _row("gguf, fused", "attn_qkv attn_output", *_FUSED),
     # v of two tensors of half the width
@@ -266,6 +263,17 @@ LAYOUTS: tuple[Layout, ...] = (
         "attn_q_a attn_q_b attn_kv_a_mqa attn_kv_b attn_output",
         *_LATENT,
         optional="attn_q_a",
+    ),
+    _row(
+        "mla, gguf, k and v apart",
+        "attn_q_a attn_q_b attn_kv_a_mqa attn_k_b attn_v_b attn_output",
+        *(Holds.Q_LATENT, Holds.Q, Holds.KV_LATENT, Holds.K, Holds.V, Holds.O),
+        optional="attn_q_a",
+    ),
+    _row(
+        "mla, gguf, k and v apart, direct query",
+        "attn_q attn_kv_a_mqa attn_k_b attn_v_b attn_output",
+        *(Holds.Q, Holds.KV_LATENT, Holds.K, Holds.V, Holds.O),
     ),
     _row("mla, gguf, direct query", "attn_q attn_kv_a_mqa attn_kv_b attn_output", *_DIRECT),
     _row(
@@ -340,7 +348,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _row(
         "gpt_bigcode",
         "c_attn c_proj",
-        *_FUSED,
+        *(Holds.Q_ONE_K_V, Holds.O),
         types="gpt_bigcode",
         flags=(("multi_query", True, True),),
     ),
@@ -369,7 +377,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _row(
         "chatglm 2",
         _QKV,
-        *_FUSED,
+        *(Holds.Q_GROUPS_K_V, Holds.O),
         types="chatglm chatglm2 chatglm3",
         flags=(("multi_query_attention", True, False),),
         module="self_attention",
@@ -390,7 +398,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _row(
         "falcon, multi-query",
         _QKV,
-        *_FUSED,
+        *(Holds.Q_ONE_K_V, Holds.O),
         types=_FALCON,
         flags=((_NEW, False, False), ("multi_query", True, True)),
     ),
@@ -479,7 +487,10 @@ GATED_TYPES = frozenset(
         "axk2",
     }
 )
-GATE_FLAG = "attn_output_gate"  # … and the flag that says so.
+GATE_FLAG = "attn_output_gate"  # … the flag that says so, …
+GATED_LEAVES = frozenset(
+    {"o_proj.weight", "attn_output.weight"}
+)  # … and what tells their text's blocks from those of other towers.
 
 # Gains of norms, below a layer; `{}` is the attention's module, `{^}` the one above it. Of those
 # that feed attention, or follow it, the first that is there counts.
@@ -497,6 +508,8 @@ OWN_NORMS: tuple[str, ...] = (  # of self-attention alone
     "layer_norm1.weight",
     "sa_layer_norm.weight",
     "attention_norm.weight",
+    "attn_output_norm.weight",
+    "attn_norm_2.weight",
     "attn_norm.weight",
     "norm1.weight",
 )
@@ -516,6 +529,11 @@ WRAPPERS = frozenset(
     }
 )
 
+# llama.cpp names a module and its leaf in one part.
+JOINED_PARTS: Mapping[str, tuple[str, str]] = {
+    f"cross_attn_{leaf}": ("cross_attn", leaf) for leaf in ("q", "k", "v", "o")
+}
+
 # What a layer holds in place of attention: leaves that must all be there, the module free.
 MIXERS: Mapping[str, frozenset[str]] = {
     "state-space": frozenset({"A_log", "D", "conv1d.weight", "in_proj.weight", "out_proj.weight"}),
@@ -533,6 +551,7 @@ OTHER_TOWERS = (
 )
 # Config keys of the number of layers, by what the stack's name says it is.
 DEPTHS: Mapping[str, tuple[str, ...]] = {
+    "dec.blk": ("num_decoder_layers",),
     "encoder": ("encoder_layers", "num_encoder_layers"),
     "decoder": ("decoder_layers", "num_decoder_layers"),
     "": ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers"),

@@ -6,18 +6,25 @@ of (role, length), first along the output channels and then over the elements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from fpcheck.checkpoint.config import flag, integer, model_types
-from fpcheck.layouts import BIAS_OF, GATE_FLAG, GATED_TYPES, Holds, Role
+from fpcheck.checkpoint.config import integer, listed, views
+from fpcheck.layouts import BIAS_OF, Holds, Role
 
 Shape = tuple[int, ...]
 Config = Mapping[str, Any]
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-KV_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num")
+KV_HEADS = (
+    *("num_key_value_heads", "num_kv_heads", "n_head_kv", "n_kv_heads", "multi_query_group_num"),
+    "kv_n_heads",
+)
+PER_LAYER = "per_layer_config"  # sizes of single layers, by their numbers
+NESTED = "attn_config"  # where MPT and DBRX keep the settings of attention
+HEAD_LISTS = ("num_query_heads", "num_kv_heads")  # one count a layer
+LINEAR_VALUES = ("linear_num_value_heads", "linear_value_head_dim")
 LINEAR_KEY_HEADS = "linear_num_key_heads"
 
 
@@ -43,13 +50,15 @@ class Sizes(NamedTuple):
     """What decides how a tensor of `channels` output channels is divided.
 
     `width` is what the output projection takes, `query` how many channels q must have (None where
-    that follows from nothing), `latent` how many of its channels feed the low-rank k and v.
+    that follows from nothing), `latent` how many of its channels feed the low-rank k and v. With
+    `gated`, the architecture has a gate in every q.
     """
 
     channels: int
     width: int | None = None
     query: int | None = None
     latent: int | None = None
+    gated: bool = False
 
 
 Patterns = tuple[Pattern, ...]
@@ -78,11 +87,11 @@ def channels(holds: Holds, sizes: Sizes, config: Config) -> Patterns:
 def _query(sizes: Sizes, config: Config) -> Pattern | None:
     """q alone, or q and the gate of each head, which is as wide as what o takes."""
     query = sizes.width if sizes.query is None else sizes.query
-    if query is None or sizes.channels == query:
+    if query is None or (sizes.channels == query and not sizes.gated):
         return whole(Role.Q, sizes.channels)
     if sizes.width is None or sizes.channels != query + sizes.width:
         return None
-    if not (model_types(config) & GATED_TYPES or flag(config, GATE_FLAG)):
+    if not sizes.gated:
         return whole(Role.Q_GATE, sizes.channels)
     return _each(integer(config, *HEADS), (Role.Q, query), (Role.GATE, sizes.width))
 
@@ -96,7 +105,23 @@ def _latent(sizes: Sizes, config: Config) -> Pattern | None:
 def _k_v_per_head(sizes: Sizes, config: Config) -> Pattern | None:
     width = sizes.width or 0
     heads = integer(config, *HEADS)
+    stated = _stated_everywhere(config, "v_head_dim")
+    if (stated or sizes.gated) and width not in {(heads or 0) * size for size in stated}:
+        return None  # nothing else would tell a misshapen output projection from a wider v
     return _each(heads, (Role.K, sizes.channels - width), (Role.V, width))
+
+
+def _stated_everywhere(config: Config, key: str) -> set[int]:
+    """The sizes that the config gives some layer: all of them, the sliding ones, one by one."""
+    layers = (view.get(PER_LAYER) for view in views(config))
+    each = [one for layer in layers if isinstance(layer, dict) for one in layer.values()]
+    found = (
+        integer(view, name)
+        for view in (config, *each)
+        if isinstance(view, dict)
+        for name in (key, f"swa_{key}")
+    )
+    return {size for size in found if size is not None}
 
 
 def _k_v_per_group(sizes: Sizes, config: Config) -> Pattern | None:
@@ -108,23 +133,44 @@ def _halves(total: int, repeats: int | None) -> Pattern | None:
 
 
 def _q_k_v(sizes: Sizes, config: Config) -> Pattern | None:
-    return _qkv(sizes, 1)
+    return _qkv(sizes, 1, config)
+
+
+def _q_one_k_v(sizes: Sizes, config: Config) -> Pattern | None:
+    return _of_groups(sizes, [(integer(config, *HEADS) or 0, 1)])
+
+
+def _q_groups_k_v(sizes: Sizes, config: Config) -> Pattern | None:
+    return _of_groups(sizes, _head_counts(config))
+
+
+def _of_groups(sizes: Sizes, counts: Iterable[tuple[int, int]]) -> Pattern | None:
+    """All of q, k and v, whose heads must be those of one of the counts."""
+    width = sizes.width or 0
+    rest = sizes.channels - width
+    known = any(width * groups == rest // 2 * heads for heads, groups in counts if heads)
+    if not known or rest % 2:
+        return None
+    return _each(1, (Role.Q, width), (Role.K, rest // 2), (Role.V, rest // 2))
 
 
 def _qkv_per_head(sizes: Sizes, config: Config) -> Pattern | None:
     equal = sizes.width is not None and sizes.channels == 3 * sizes.width
-    return _qkv(sizes, integer(config, *HEADS)) if equal else None
+    return _qkv(sizes, integer(config, *HEADS), config) if equal else None
 
 
 def _qkv_per_group(sizes: Sizes, config: Config) -> Pattern | None:
-    return _qkv(sizes, integer(config, *KV_HEADS) or integer(config, *HEADS))
+    heads = integer(config, *HEADS) or 0
+    groups = integer(config, *KV_HEADS) or heads
+    found = _of_groups(sizes, [(heads, groups)])
+    return None if found is None else _each(groups, *found.sequence)
 
 
-def _qkv(sizes: Sizes, repeats: int | None) -> Pattern | None:
+def _qkv(sizes: Sizes, repeats: int | None, config: Config) -> Pattern | None:
     """The width of q is that of the output projection's input; what is left is k and v, equally."""
     width = sizes.width or 0
     rest = sizes.channels - width
-    if rest % 2 or rest // 2 > width:
+    if rest % 2 or not _are_heads(width, rest // 2, config):
         return None
     return _each(repeats, (Role.Q, width), (Role.K, rest // 2), (Role.V, rest // 2))
 
@@ -136,23 +182,54 @@ def _qvk_in_four(sizes: Sizes, config: Config) -> Pattern | None:
 
 def _gate_q_k_v(sizes: Sizes, config: Config) -> Pattern | None:
     width = sizes.width or 0
-    rest = _qkv(sizes._replace(channels=sizes.channels - width), 1)
+    rest = _qkv(sizes._replace(channels=sizes.channels - width), 1, config)
     return None if rest is None else Pattern(1, ((Role.GATE, width), *rest.sequence))
 
 
 def _qk_v(sizes: Sizes, config: Config) -> Pattern | None:
     width = sizes.width or 0
     rest = sizes.channels - width
-    return None if rest % 2 else _each(1, *_thirds(rest // 2, width))
+    known = _is_value_width(width, config)
+    return _each(1, *_thirds(rest // 2, width)) if known and not rest % 2 else None
 
 
 def _qkvz_per_group(sizes: Sizes, config: Config) -> Pattern | None:
     width = sizes.width or 0
     rest = sizes.channels - 2 * width
-    if rest % 2:
+    if rest % 2 or not _is_value_width(width, config):
         return None
     thirds = _thirds(rest // 2, width)
     return _each(integer(config, LINEAR_KEY_HEADS), *thirds, (Role.GATE, width))
+
+
+def _are_heads(width: int, kv: int, config: Config) -> bool:
+    """Whether q of one width and k of another are of heads of one size, as the config counts them.
+
+    Thirds need no such witness. Without it, a misshapen output projection would move the split.
+    """
+    if kv == width:
+        return True
+    return any(width * groups == kv * heads for heads, groups in _head_counts(config))
+
+
+def _head_counts(config: Config) -> Iterator[tuple[int, int]]:
+    """Every count of query heads, and of key/value heads, that the config gives some layer."""
+    heads = integer(config, *HEADS)
+    nested = config.get(NESTED)
+    for view in (config, nested if isinstance(nested, dict) else {}):
+        groups = integer(view, *KV_HEADS)
+        if heads and groups:
+            yield heads, groups
+    if heads:
+        yield heads, 1  # multi-query attention, whatever the config says of groups
+    for each, every in zip(*(listed(config, key) for key in HEAD_LISTS), strict=False):
+        if type(each) is int and type(every) is int:
+            yield each, every
+
+
+def _is_value_width(width: int, config: Config) -> bool:
+    heads, size = (integer(config, key) for key in LINEAR_VALUES)
+    return heads is not None and size is not None and width == heads * size
 
 
 def _thirds(key: int, value: int) -> tuple[tuple[Role, int], ...]:
@@ -186,6 +263,8 @@ FILLINGS: Mapping[Holds, Filling] = {
     Holds.K_V_PER_GROUP: _k_v_per_group,
     Holds.K_V: lambda sizes, config: _halves(sizes.channels, 1),
     Holds.Q_K_V: _q_k_v,
+    Holds.Q_ONE_K_V: _q_one_k_v,
+    Holds.Q_GROUPS_K_V: _q_groups_k_v,
     Holds.QKV_PER_HEAD: _qkv_per_head,
     Holds.QKV_PER_GROUP: _qkv_per_group,
     Holds.QVK_IN_FOUR: _qvk_in_four,
@@ -196,12 +275,18 @@ FILLINGS: Mapping[Holds, Filling] = {
 # What a fused tensor is measured as where nothing settles its order.
 POOLED: Mapping[Holds, Role] = {
     **dict.fromkeys(
-        (Holds.Q_K_V, Holds.QKV_PER_HEAD, Holds.QKV_PER_GROUP, Holds.QVK_IN_FOUR, Holds.QK_V),
+        (
+            *(Holds.Q_K_V, Holds.Q_ONE_K_V, Holds.Q_GROUPS_K_V, Holds.QK_V),
+            *(Holds.QKV_PER_HEAD, Holds.QKV_PER_GROUP, Holds.QVK_IN_FOUR),
+        ),
         Role.QKV,
     ),
     Holds.K_V_PER_GROUP: Role.KV,
     Holds.K_V: Role.KV,
 }
+
+
+POOLED_ROLES = frozenset({*POOLED.values(), Role.Q_GATE})
 
 
 def over_matrix(pattern: Pattern, shape: Shape, *, transposed: bool) -> Pattern:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from fpcheck.checkpoint import Tensor
-from fpcheck.layouts import WRAPPERS
+from fpcheck.layouts import JOINED_PARTS, WRAPPERS
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")  # a canonical layer number: "07" would be a second 7
 ANY = "*"  # stands for a number in a module's name
@@ -96,7 +96,8 @@ def place_of(name: str) -> Place | None:
 
 
 def _parts(name: str) -> list[str]:
-    return [part for part in name.split(".") if part not in WRAPPERS]
+    parts = (part for part in name.split(".") if part not in WRAPPERS)
+    return [one for part in parts for one in JOINED_PARTS.get(part, (part,))]
 
 
 def sites(tensors: Mapping[str, Tensor], leaves: frozenset[str]) -> list[Site]:
