@@ -2,10 +2,12 @@
 
 `weight_block_size` is that of transformers' FP8 (DeepSeek and Qwen), `config_groups` that of
 compressed-tensors, with `block_structure` or `group_size`, of which those of 8 bits matter here.
+Its earlier versions wrote `block_structure` as a text, "128x128".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +16,7 @@ from fpcheck.checkpoint.config import views
 Size = tuple[int, int]
 NO_SIZE: Size = (0, 0)  # something is said, and it is no size: nothing fits it
 _KEYS = ("quantization_config", "compression_config")
+_TEXT = re.compile(r"(\d{1,5})x(\d{1,5})", re.ASCII)
 
 
 def is_quantised(config: Mapping[str, Any]) -> bool:
@@ -39,9 +42,15 @@ def _sizes(statement: Mapping[str, Any]) -> Iterator[Size]:
         weights = group.get("weights") if isinstance(group, dict) else None
         if isinstance(weights, dict) and weights.get("num_bits") == 8:
             if weights.get("block_structure") is not None:
-                yield _size(weights["block_structure"])
+                yield _size(_numbers(weights["block_structure"]))
             elif weights.get("group_size") is not None:
                 yield _size([1, weights["group_size"]])
+
+
+def _numbers(value: object) -> object:
+    """The numbers of a size that is a text; all else as it is."""
+    text = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    return [int(number) for number in text.groups()] if text else value
 
 
 def _size(value: object) -> Size:

@@ -74,6 +74,30 @@ def test_the_usual_blocks_need_not_be_stated_even_where_they_do_not_divide(tmp_p
     np.testing.assert_array_equal(values(checkpoint, f"{Q}.weight"), coded.values)
 
 
+@pytest.mark.parametrize("size", [[24, 48], "24x48"])
+def test_compressed_tensors_states_blocks_as_a_list_and_once_as_a_text(
+    size: object, tmp_path: Path
+) -> None:
+    coded = float8(matrices((72, 144))[0], (24, 48), scale="weight_scale")
+    weights = {"num_bits": 8, "type": "float", "strategy": "block", "block_structure": size}
+    groups = {"group_0": {"targets": ["Linear"], "weights": weights}}
+    config = {"quantization_config": {"config_groups": groups}}
+
+    checkpoint, faults = decode(write(tmp_path, coded.under(Q), config))
+
+    assert faults == ()
+    np.testing.assert_array_equal(values(checkpoint, f"{Q}.weight"), coded.values)
+
+
+@pytest.mark.parametrize("size", ["24", "24x48x1", "0x48", "-24x48", "", "٢٤x48", [24], 24])
+def test_blocks_of_a_size_that_is_none_fit_nothing(size: object, tmp_path: Path) -> None:
+    tensors = float8(matrices((64, 64))[0], (32, 32), scale="weight_scale").under(Q)
+    weights = {"num_bits": 8, "type": "float", "block_structure": size}
+    config = {"quantization_config": {"config_groups": {"group_0": {"weights": weights}}}}
+
+    assert "do not fit" in refused(write(tmp_path, tensors, config), f"{Q}.weight")
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     shape=st.tuples(st.integers(1, 20), st.integers(1, 70)),
