@@ -31,6 +31,7 @@ from tests.encodings.floats import (
 
 LAYER = "model.layers.0.self_attn."
 Q = LAYER + "q_proj"
+PHI3 = {"model_type": "phi3", "num_attention_heads": 4, "num_key_value_heads": 1}
 STATE = "weight.quant_state.bitsandbytes__nf4"
 
 
@@ -116,7 +117,7 @@ def test_a_fused_matrix_is_split_after_it_is_decoded(tmp_path: Path) -> None:
     qkv = four_bits(fused, nested=16)
     tensors = qkv.under(LAYER + "qkv_proj") | int8(output).under(LAYER + "o_proj")
 
-    found = moments(write(tmp_path, tensors, {"model_type": "phi3"}))
+    found = moments(write(tmp_path, tensors, PHI3))
 
     parts = {"q": qkv.values[:64], "k": qkv.values[64:80], "v": qkv.values[80:]}
     for role, part in parts.items():

@@ -22,6 +22,7 @@ from tests.encodings.floats import decode, matrices, moments, refused, single, s
 LAYER = "model.layers.0.self_attn."
 Q = LAYER + "q_proj"
 BLOCKS = {"quantization_config": {"quant_method": "fp8", "weight_block_size": [16, 32]}}
+PHI3 = {"model_type": "phi3", "num_attention_heads": 4, "num_key_value_heads": 1}
 FP8 = stored(np.full((32, 64), 0x38, np.uint8), "F8_E4M3")  # ones
 
 
@@ -139,7 +140,7 @@ def test_a_fused_matrix_is_split_after_it_is_decoded(tmp_path: Path) -> None:
     qkv = float8(fused, (1, 64), scale="weight_scale")
     tensors = qkv.under(LAYER + "qkv_proj") | float8(output, (64, 64)).under(LAYER + "o_proj")
 
-    found = moments(write(tmp_path, tensors, {"model_type": "phi3"}))
+    found = moments(write(tmp_path, tensors, PHI3))
 
     parts = {"q": qkv.values[:64], "k": qkv.values[64:80], "v": qkv.values[80:]}
     for role, part in parts.items():
