@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from fpcheck.blocks import Block, Piece, blocks_of
 from fpcheck.checkpoint import Checkpoint
+from fpcheck.filling import POOLED_ROLES
 from fpcheck.layouts import LEAVES, Holds, Kind
-from fpcheck.packing import POOLED_ROLES
 from fpcheck.sharing import with_shared_keys
 from fpcheck.stacks import Site, sites
 from fpcheck.towers import apart, belonging, main_stack

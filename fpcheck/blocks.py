@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.checkpoint.config import model_types
+from fpcheck.filling import Config
 from fpcheck.fitting import Choice, choose, fault, inputs, matrix, outputs, patterns
 from fpcheck.layouts import (
     BIAS_OF,
@@ -22,7 +23,7 @@ from fpcheck.layouts import (
     Role,
 )
 from fpcheck.norms import norms_of
-from fpcheck.packing import Config, Pattern, over_bias, over_matrix, whole
+from fpcheck.packing import Pattern, over_bias, over_matrix, whole
 from fpcheck.stacks import MAX_LAYERS, Numbers, Site
 
 # Siblings that say a stored value is a code, whose weight is code × scale.

@@ -165,9 +165,18 @@ def _add_layouts(commands: Commands) -> None:
     record = _command(actions, "record", "write a header that a test can keep", "layouts_record")
     record.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
     record.add_argument(
-        "--layers", metavar="N", type=int, default=3, help="of each stack (default: 3)"
+        "--layers",
+        metavar="N",
+        type=int,
+        default=3,
+        help="how many of each stack are kept (default: 3)",
     )
-    record.add_argument("--tower", metavar="NAME", help="default: the text's largest")
+    record.add_argument(
+        "--tower", metavar="NAME", help="whose slices are recorded (default: the text's largest)"
+    )
+    record.add_argument(
+        "--slices", metavar="LAYER", type=int, help="of which of its layers (default: the first)"
+    )
     for action in (explain, record):
         action.add_argument("checkpoint", help="as for check")
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.config import flag, integer, is_stated, model_types
+from fpcheck.filling import POOLED, Config, Patterns, Sizes, channels
 from fpcheck.layouts import GATE_FLAG, GATED_LEAVES, GATED_TYPES, LAYOUTS, Holds, Kind, Layout, Role
-from fpcheck.packing import POOLED, Config, Pattern, Patterns, Shape, Sizes, channels, whole
+from fpcheck.packing import Pattern, Shape, whole
 
 Block = Mapping[str, Tensor]  # leaf → tensor
 
@@ -131,13 +132,19 @@ def inputs(row: Layout, tensor: Tensor) -> int | None:
 
 
 def _sizes(row: Layout, tensor: Tensor, block: Block, config: Config) -> Sizes:
-    latent = _inputs_of(row, Holds.K_V_PER_HEAD, block) or integer(config, "kv_lora_rank")
+    latent = _latent(row, block)
     width = _inputs_of(row, Holds.O, block)
     query = _query(row, block, width, latent, config)
     gated = bool(GATED_LEAVES & row.leaves.keys()) and bool(
         model_types(config) & GATED_TYPES or flag(config, GATE_FLAG)
     )
     return Sizes(outputs(row, tensor), width, query, latent, gated)
+
+
+def _latent(row: Layout, block: Block) -> int | None:
+    """The width of the latent of k and v: what they take; of a stack for v, what lies last."""
+    stacks = (t.shape[-1] for t in _holding(row, Holds.V, block) if len(t.shape) > 2)
+    return _inputs_of(row, Holds.K_V_PER_HEAD, block) or next(stacks, None)
 
 
 def _query(
@@ -185,7 +192,16 @@ def fault(row: Layout, block: Block, config: Config, *, pooled: bool = False) ->
             return f"{tensor.name} has shape {list(tensor.shape)}, not that of a matrix"
         if not patterns(row, leaf, block, config, pooled=pooled):
             return _misfit(row, leaf, block)
-    return _unequal_inputs(row, block, config)
+    return _undivided(row, block, config, pooled) or _unequal_inputs(row, block, config)
+
+
+def _undivided(row: Layout, block: Block, config: Config, pooled: bool) -> str:
+    """What a block that lacks a tensor cannot divide: nothing would tell a wrong division."""
+    missing = sorted(row.required - block.keys())
+    for leaf in row.leaves.keys() & block.keys() if missing else ():
+        if any(len(p.sequence) > 1 for p in patterns(row, leaf, block, config, pooled=pooled)):
+            return f"without {missing[0]}, {leaf} cannot be divided among its roles"
+    return ""
 
 
 def _misfit(row: Layout, leaf: str, block: Block) -> str:
@@ -202,10 +218,7 @@ def _unequal_inputs(row: Layout, block: Block, config: Config) -> str:
     into, out = _inputs_of(row, Holds.Q, block), _outputs_of(row, Holds.Q_LATENT, block)
     if into and out and into % out:  # some give it twice, from two norms
         return f"q takes {into:,} inputs, its latent has {out:,}"
-    down, up = (
-        _outputs_of(row, Holds.KV_LATENT, block),
-        _inputs_of(row, Holds.K_V_PER_HEAD, block),
-    )
+    down, up = _outputs_of(row, Holds.KV_LATENT, block), _latent(row, block)
     rotary = integer(config, "qk_rope_head_dim")
     if down and up and rotary and down - up not in (0, rotary):
         return f"k and v take {up:,} inputs, which leaves {down - up:,} of {down:,} for rotary k"

@@ -8,6 +8,7 @@ from typing import Any
 
 from fpcheck.blocks import Block, Piece
 from fpcheck.checkpoint.config import integer, listed, model_types
+from fpcheck.filling import Config
 from fpcheck.layouts import (
     BIAS_OF,
     LATENT_SHARING_TYPES,
@@ -17,7 +18,6 @@ from fpcheck.layouts import (
     SHARING_TYPES,
     Role,
 )
-from fpcheck.packing import Config
 
 KEYS = frozenset({Role.K, Role.V, Role.K_NORM, BIAS_OF[Role.K], BIAS_OF[Role.V]})
 

@@ -23,6 +23,7 @@ ORDER = (
     "fields",
     "layouts",
     "packing",
+    "filling",
     "stacks",
     "fitting",
     "norms",
