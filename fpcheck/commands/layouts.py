@@ -14,8 +14,7 @@ from fpcheck.errors import EXIT_OK, EXIT_UNCHECKED, UsageError
 from fpcheck.explain import explain
 from fpcheck.explain.recording import record, size_of
 from fpcheck.files import workspace_owner, write_files
-from fpcheck.report import explanation, explanation_document
-from fpcheck.signature.file import canonical
+from fpcheck.report import explanation, explanation_document, recorded
 
 TOO_LARGE = 20_000_000  # numbers that a test would have to make up; more take it minutes
 
@@ -41,13 +40,18 @@ def layouts_record(arguments: Namespace) -> int:
         raise UsageError(f"--layers {arguments.layers}: expected 1 or more")
     with open_checkpoint(arguments.checkpoint) as source:
         header = record(
-            read_checkpoint(source), layers=arguments.layers, tower=arguments.tower or ""
+            read_checkpoint(source),
+            layers=arguments.layers,
+            tower=arguments.tower or "",
+            layer=arguments.slices,
         )
     note(header["check"])
     if size_of(header) > TOO_LARGE:
         note(f"a test fills {size_of(header):,} numbers in: record a tiny model of the same code")
     if path:
-        write_files(path.parent, {path.name: canonical(header)}, owner=workspace_owner(os.environ))
+        write_files(
+            path.parent, {path.name: recorded.render(header)}, owner=workspace_owner(os.environ)
+        )
     else:
-        show(canonical(header))
+        show(recorded.render(header))
     return EXIT_OK

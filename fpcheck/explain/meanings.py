@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fpcheck.attention import Piece
+from fpcheck.filling import PLAIN, SHARED
 from fpcheck.fitting import matrix
 from fpcheck.layouts import LAYOUTS, MATRICES, Holds, Layout, Role
-from fpcheck.packing import PLAIN, POOLED, SHARED, Pattern
+from fpcheck.packing import Pattern
 
 ROWS = {row.name: row for row in LAYOUTS}
-# What a fused tensor serves as a whole where nothing settles which part of it is which.
-UNSETTLED = frozenset({*POOLED.values(), Role.Q_GATE})
 # What layouts say that the role says as well.
 PLAINLY = frozenset({*filter(set(Role).__contains__, Holds), Holds.Q_LATENT, Holds.O_LATENT})
 

@@ -27,8 +27,11 @@ class Names:
 def form_of(name: str) -> tuple[Parts, tuple[int, ...]]:
     """A name without its numbers, and these."""
     parts = name.split(".")
-    numbers = tuple(int(part) for part in parts if _is_number(part))
-    return tuple(None if _is_number(part) else part for part in parts), numbers
+    found = [part for part in parts if part.isdigit() and _is_number(part)]
+    if not found:
+        return tuple(parts), ()
+    form = tuple(None if p.isdigit() and _is_number(p) else p for p in parts)
+    return form, tuple(map(int, found))
 
 
 def names_of(names: Iterable[str]) -> Names:
@@ -61,8 +64,8 @@ def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 
 def _is_number(part: str) -> bool:
-    """Whether a part is a number in its one spelling: `07` is a name of its own."""
-    plain = part.isascii() and part.isdigit() and len(part) <= _LONGEST
+    """Whether digits are a number in its one spelling: `07` is a name of its own."""
+    plain = part.isascii() and len(part) <= _LONGEST
     return plain and (part == "0" or part[0] != "0")
 
 

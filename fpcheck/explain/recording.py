@@ -11,11 +11,12 @@ from fpcheck.attention import Piece, Tower, find_attention
 from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.encodings import decoded
 from fpcheck.errors import CheckError, UsageError
-from fpcheck.explain.meanings import UNSETTLED, leaf_of, meaning_of, rows_of
+from fpcheck.explain.meanings import leaf_of, meaning_of, rows_of
 from fpcheck.explain.names import form_of
 from fpcheck.explain.settings import Noted
+from fpcheck.filling import POOLED_ROLES
 from fpcheck.fitting import matrix
-from fpcheck.layouts import MATRICES, Kind, Role
+from fpcheck.layouts import MATRICES, Kind, Layout, Role
 from fpcheck.packing import spans
 from fpcheck.stacks import place_of
 from fpcheck.towers import is_text
@@ -31,11 +32,14 @@ Ranges = list[list[int]]
 Slice = tuple[int, Ranges] | None
 
 
-def record(stored: Checkpoint, *, layers: int = LAYERS, tower: str = "") -> dict[str, Any]:
+def record(
+    stored: Checkpoint, *, layers: int = LAYERS, tower: str = "", layer: int | None = None
+) -> dict[str, Any]:
     """The header of a checkpoint, narrowed to the first layers of each stack and tower.
 
-    Quantised matrices are recorded as what they stand for. Raises CheckError for what would be no
-    test: codes that cannot be decoded, no attention, fused tensors that nothing settles.
+    The slices are those of `layer` of `tower`. Quantised matrices are recorded as what they stand
+    for. Raises CheckError for what would be no test: codes that cannot be decoded, no attention,
+    fused tensors that nothing settles; UsageError for a tower or layer that is not there.
     """
     whole, undecoded = decoded(stored)
     if undecoded:
@@ -45,17 +49,20 @@ def record(stored: Checkpoint, *, layers: int = LAYERS, tower: str = "") -> dict
     attention = find_attention(replace(narrowed, config=config))
     chosen = _chosen(attention.towers, tower, attention.unmeasured)
     _refuse_pooled(attention.towers)
-    first = min(chosen.layers)
+    tensors = {name: [t.dtype, list(t.shape)] for name, t in narrowed.tensors.items()}
+    origin = f"{whole.model_type or 'no model type'}, recorded"
+    read = {"origin": origin, "config": config.kept()}
+    return {"check": CHECK, **read, **_understood(chosen, layer), "tensors": tensors}
+
+
+def _understood(tower: Tower, wanted: int | None) -> dict[str, Any]:
+    layer = _layer(tower, wanted)
     return {
-        "check": CHECK,
-        "layout": _layout(chosen, first),
-        "origin": f"{whole.model_type or 'no model type'}, recorded",
-        "config": config.kept(),
-        "tower": chosen.name,
-        "layers": sorted(chosen.layers),
-        "layer": first,
-        "slices": _slices(chosen.layers[first]),
-        "tensors": {name: [t.dtype, list(t.shape)] for name, t in narrowed.tensors.items()},
+        "layout": _layout(tower, layer),
+        "tower": tower.name,
+        "layers": sorted(tower.layers),
+        "layer": layer,
+        "slices": _slices(tower.layers[layer]),
     }
 
 
@@ -110,6 +117,19 @@ def _chosen(towers: Iterable[Tower], name: str, unmeasured: Iterable[str]) -> To
     return found[name] if name else max(found.values(), key=_importance)
 
 
+def _layer(tower: Tower, wanted: int | None) -> int:
+    """The layer whose slices are recorded: the first unless another is wanted."""
+    if wanted is None:
+        return min(tower.layers)
+    if wanted not in tower.layers:
+        kept = ", ".join(map(str, sorted(tower.layers)))
+        hint = "more layers are kept with --layers"
+        raise UsageError(
+            f"--slices {wanted}: the layers kept of {tower.name} are {kept}", hint=hint
+        )
+    return wanted
+
+
 def _importance(tower: Tower) -> tuple[bool, bool, int]:
     weights = sum(piece.tensor.count for layer in tower.layers.values() for piece in layer)
     return is_text(tower.name), tower.kind is Kind.SELF, weights
@@ -117,7 +137,7 @@ def _importance(tower: Tower) -> tuple[bool, bool, int]:
 
 def _refuse_pooled(towers: Iterable[Tower]) -> None:
     for piece in (p for tower in towers for layer in tower.layers.values() for p in layer):
-        if piece.pattern.sequence[0][0] in UNSETTLED:
+        if piece.pattern.sequence[0][0] in POOLED_ROLES:
             raise CheckError(
                 f"{piece.tensor.name}: config.json does not settle how it is packed",
                 hint="a row of the table has to say it: name its model type there first",
@@ -125,10 +145,14 @@ def _refuse_pooled(towers: Iterable[Tower]) -> None:
 
 
 def _layout(tower: Tower, layer: int) -> str:
-    """The row of the tower that most tensors of a layer are named by."""
+    """The row that a layer is of: one that it has all of, and of such the one it has most of."""
     names = {piece.tensor.name for piece in tower.layers[layer]}
-    rows = rows_of(tower.layout)
-    return max(rows, key=lambda row: sum(bool(leaf_of(name, row)) for name in names)).name
+
+    def likeness(row: Layout) -> tuple[bool, int]:
+        leaves = {leaf_of(name, row) for name in names} - {""}
+        return row.required <= leaves, len(leaves)
+
+    return max(rows_of(tower.layout), key=likeness).name
 
 
 def _slices(pieces: Iterable[Piece]) -> dict[str, dict[str, Slice]]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from fpcheck.coverage import Coverage
 from fpcheck.explain import Explanation, Group, TowerRead
-from fpcheck.explain.meanings import UNSETTLED, Meaning, Share
+from fpcheck.explain.meanings import Meaning, Share
 from fpcheck.explain.names import ranges
+from fpcheck.filling import POOLED_ROLES
 from fpcheck.report.sinks import plain
 from fpcheck.source import Origin
 
@@ -70,7 +71,7 @@ def _unmeasured(explanation: Explanation, everything: bool) -> list[str]:
     lines = _remarks("not measured", explanation.unmeasured, everything)
     if not explanation.unknown:
         return lines
-    lines += ["  matrices of the layers whose attention is not known:"]
+    lines += ["", "matrices of layers whose attention is not known"]
     return lines + _table(explanation.unknown, MAX_OTHERS, everything)
 
 
@@ -119,7 +120,7 @@ def _told(meaning: Meaning | None) -> str:
     if meaning is None:
         return ""
     shares = [_share(share) for share in meaning.shares]
-    unsettled = "which part is which is not settled" if meaning.roles[0] in UNSETTLED else ""
+    unsettled = "which part is which is not settled" if meaning.roles[0] in POOLED_ROLES else ""
     inputs = "stored with its inputs first" if meaning.transposed else ""
     details = "; ".join(filter(None, (meaning.holds, unsettled, *shares, inputs)))
     return f"→ {', '.join(meaning.roles)}" + (f"  ({details})" if details else "")
