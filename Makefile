@@ -68,6 +68,7 @@ tests: dev-environment $(if $(filter $(EXAMPLE),$(FPCHECK_MINILM)),$(FETCHED))
 .PHONY: bench
 bench: dev-environment $(FETCHED)
 	$(BIN)/python -m benchmarks.strangers
+	$(BIN)/python -m benchmarks.quantised
 	$(BIN)/python -m benchmarks.speed
 
 COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
