@@ -166,7 +166,7 @@ def main(arguments: list[str], forms: Iterable[Form] = FORMS) -> int:
         originals = [read_original(folder) for folder in given]
         originals = originals or [read_original(EXAMPLE, "all-MiniLM-L6-v2"), random_llama()]
     except (OSError, KeyError, ValueError) as error:
-        parser.error(f"not a checkpoint of one safetensors file that is known here: {error!r}")
+        parser.error(f"not a checkpoint of one safetensors file that is known here: {error}")
     faults = 0
     for line in lines(originals, tuple(forms)):
         print(line, flush=True)
