@@ -63,7 +63,7 @@ types: dev-environment
 	$(BIN)/mypy tools
 
 tests: dev-environment $(if $(filter $(EXAMPLE),$(FPCHECK_MINILM)),$(FETCHED))
-	$(BIN)/python -m pytest
+	FPCHECK_RANDOM_HEADERS=10000 $(BIN)/python -m pytest
 
 .PHONY: bench
 bench: dev-environment $(FETCHED)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.checkpoint.config import model_types
-from fpcheck.filling import Config
 from fpcheck.fitting import Choice, choose, fault, inputs, matrix, outputs, patterns
+from fpcheck.heads import Config
 from fpcheck.layouts import (
     BIAS_OF,
     KIND_OF_MODULE,

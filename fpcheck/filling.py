@@ -6,24 +6,22 @@ the config, so that a misshapen tensor is found out rather than split elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-from fpcheck.checkpoint.config import integer, listed, views
+from fpcheck.checkpoint.config import integer
+from fpcheck.heads import (
+    HEADS,
+    KV_HEADS,
+    LINEAR_KEY_HEADS,
+    Config,
+    are_heads,
+    head_counts,
+    is_value_width,
+    stated_everywhere,
+)
 from fpcheck.layouts import Holds, Role
 from fpcheck.packing import Pattern, whole
-
-Config = Mapping[str, Any]
-HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-KV_HEADS = (
-    *("num_key_value_heads", "num_kv_heads", "n_head_kv", "n_kv_heads", "multi_query_group_num"),
-    "kv_n_heads",
-)
-PER_LAYER = "per_layer_config"  # sizes of single layers, by their numbers
-NESTED = "attn_config"  # where MPT and DBRX keep the settings of attention
-HEAD_LISTS = ("num_query_heads", "num_kv_heads")  # one count a layer
-LINEAR_VALUES = ("linear_num_value_heads", "linear_value_head_dim")
-LINEAR_KEY_HEADS = "linear_num_key_heads"
 
 
 class Sizes(NamedTuple):
@@ -80,23 +78,10 @@ def _latent(sizes: Sizes, config: Config) -> Pattern | None:
 def _k_v_per_head(sizes: Sizes, config: Config) -> Pattern | None:
     width = sizes.width or 0
     heads = integer(config, *HEADS)
-    stated = _stated_everywhere(config, "v_head_dim")
+    stated = stated_everywhere(config, "v_head_dim")
     if (stated or sizes.gated) and width not in {(heads or 0) * size for size in stated}:
         return None  # nothing else would tell a misshapen output projection from a wider v
     return _each(heads, (Role.K, sizes.channels - width), (Role.V, width))
-
-
-def _stated_everywhere(config: Config, key: str) -> set[int]:
-    """The sizes that the config gives some layer: all of them, the sliding ones, one by one."""
-    layers = (view.get(PER_LAYER) for view in views(config))
-    each = [one for layer in layers if isinstance(layer, dict) for one in layer.values()]
-    found = (
-        integer(view, name)
-        for view in (config, *each)
-        if isinstance(view, dict)
-        for name in (key, f"swa_{key}")
-    )
-    return {size for size in found if size is not None}
 
 
 def _k_v_per_group(sizes: Sizes, config: Config) -> Pattern | None:
@@ -137,7 +122,7 @@ def _qkv(sizes: Sizes, repeats: int | None, config: Config) -> Pattern | None:
     """The width of q is that of the output projection's input; what is left is k and v, equally."""
     width = sizes.width or 0
     rest = sizes.channels - width
-    if rest % 2 or not _are_heads(width, rest // 2, config):
+    if rest % 2 or not are_heads(width, rest // 2, config):
         return None
     return _each(repeats, (Role.Q, width), (Role.K, rest // 2), (Role.V, rest // 2))
 
@@ -156,47 +141,17 @@ def _gate_q_k_v(sizes: Sizes, config: Config) -> Pattern | None:
 def _qk_v(sizes: Sizes, config: Config) -> Pattern | None:
     width = sizes.width or 0
     rest = sizes.channels - width
-    known = _is_value_width(width, config)
+    known = is_value_width(width, config)
     return _each(1, *_thirds(rest // 2, width)) if known and not rest % 2 else None
 
 
 def _qkvz_per_group(sizes: Sizes, config: Config) -> Pattern | None:
     width = sizes.width or 0
     rest = sizes.channels - 2 * width
-    if rest % 2 or not _is_value_width(width, config):
+    if rest % 2 or not is_value_width(width, config):
         return None
     thirds = _thirds(rest // 2, width)
     return _each(integer(config, LINEAR_KEY_HEADS), *thirds, (Role.GATE, width))
-
-
-def _are_heads(width: int, kv: int, config: Config) -> bool:
-    """Whether q of one width and k of another are of heads of one size, as the config counts them.
-
-    Thirds need no such witness. Without it, a misshapen output projection would move the split.
-    """
-    if kv == width:
-        return True
-    return any(width * groups == kv * heads for heads, groups in _head_counts(config))
-
-
-def _head_counts(config: Config) -> Iterator[tuple[int, int]]:
-    """Every count of query heads, and of key/value heads, that the config gives some layer."""
-    heads = integer(config, *HEADS)
-    nested = config.get(NESTED)
-    for view in (config, nested if isinstance(nested, dict) else {}):
-        groups = integer(view, *KV_HEADS)
-        if heads and groups:
-            yield heads, groups
-    if heads:
-        yield heads, 1  # multi-query attention, whatever the config says of groups
-    for each, every in zip(*(listed(config, key) for key in HEAD_LISTS), strict=False):
-        if type(each) is int and type(every) is int:
-            yield each, every
-
-
-def _is_value_width(width: int, config: Config) -> bool:
-    heads, size = (integer(config, key) for key in LINEAR_VALUES)
-    return heads is not None and size is not None and width == heads * size
 
 
 def _thirds(key: int, value: int) -> tuple[tuple[Role, int], ...]:
@@ -231,7 +186,7 @@ FILLINGS: Mapping[Holds, Filling] = {
     Holds.K_V: lambda sizes, config: _halves(sizes.channels, 1),
     Holds.Q_K_V: lambda sizes, config: _qkv(sizes, 1, config),
     Holds.Q_ONE_K_V: _q_one_k_v,
-    Holds.Q_GROUPS_K_V: lambda sizes, config: _of_groups(sizes, _head_counts(config)),
+    Holds.Q_GROUPS_K_V: lambda sizes, config: _of_groups(sizes, head_counts(config)),
     Holds.QKV_PER_HEAD: _qkv_per_head,
     Holds.QKV_PER_GROUP: _qkv_per_group,
     Holds.QVK_IN_FOUR: _qvk_in_four,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.config import flag, integer, is_stated, model_types
-from fpcheck.filling import POOLED, Config, Patterns, Sizes, channels
+from fpcheck.filling import POOLED, Patterns, Sizes, channels
+from fpcheck.heads import Config
 from fpcheck.layouts import GATE_FLAG, GATED_LEAVES, GATED_TYPES, LAYOUTS, Holds, Kind, Layout, Role
 from fpcheck.packing import Pattern, Shape, whole
 

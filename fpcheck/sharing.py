@@ -8,7 +8,7 @@ from typing import Any
 
 from fpcheck.blocks import Block, Piece
 from fpcheck.checkpoint.config import integer, listed, model_types
-from fpcheck.filling import Config
+from fpcheck.heads import Config
 from fpcheck.layouts import (
     BIAS_OF,
     LATENT_SHARING_TYPES,

@@ -23,6 +23,7 @@ ORDER = (
     "fields",
     "layouts",
     "packing",
+    "heads",
     "filling",
     "stacks",
     "fitting",
