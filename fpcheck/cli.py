@@ -160,6 +160,7 @@ def _add_layouts(commands: Commands) -> None:
     parser = commands.add_parser("layouts", help="look at how a checkpoint's tensors are read")
     actions = parser.add_subparsers(dest="action", required=True, metavar="action")
     explain = _command(actions, "explain", "show how each tensor is read", "layouts_explain")
+    _add_base_option(explain)
     explain.add_argument("--format", choices=("terminal", "json"), default="terminal")
     explain.add_argument("--all", action="store_true", help="show every line, however many")
     record = _command(actions, "record", "write a header that a test can keep", "layouts_record")

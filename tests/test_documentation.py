@@ -89,6 +89,15 @@ def test_the_options_in_the_readme_exist(command: str) -> None:
         assert option in shown, option
 
 
+@pytest.mark.parametrize("action", ["explain", "record"])
+def test_the_options_of_layouts_in_the_readme_are_all_there_are(action: str) -> None:
+    (line,) = re.findall(rf"^fpcheck layouts {action} .*$", section("The command line"), re.M)
+    (usage,) = re.findall(r"usage: .*?\n\n", help_of("layouts", action), re.S)
+    options = set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", line))
+
+    assert options == set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", usage)) - {"-h", "--verbose"}
+
+
 def test_the_help_names_every_exit_code() -> None:
     for code in "0123":
         assert re.search(rf"\b{code} \w", help_of())

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from fpcheck.attention import Piece, Tower, find_attention
 from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.coverage import Coverage, coverage
-from fpcheck.encodings import decoded
 from fpcheck.explain.meanings import Meaning, meaning_of, rows_of
 from fpcheck.explain.names import Names, form_of, names_of
 from fpcheck.layouts import Kind, Role
@@ -27,8 +26,8 @@ Shape = tuple[int, ...]
 class Group:
     """Tensors whose names differ in numbers alone, and that are alike in all that is said here.
 
-    `shape` and `dtype` are None where they differ; `stored` are the last parts of the names that
-    codes are stored under, `meaning` is None for what has no role in attention.
+    `shape` and `dtype` are None where they differ; `stored` are the ends of the names that codes
+    are stored under, `meaning` is None for what has no role in attention.
     """
 
     names: Names
@@ -78,9 +77,11 @@ class Explanation:
     others: tuple[Group, ...]
 
 
-def explain(stored: Checkpoint) -> Explanation:
-    """How a checkpoint's tensors are understood, as `check` does it."""
-    checkpoint, undecoded = decoded(stored)
+def explain(checkpoint: Checkpoint, undecoded: tuple[str, ...] = ()) -> Explanation:
+    """How the tensors of a decoded checkpoint are understood, as `check` does it.
+
+    `undecoded` says in words what could not be decoded of it.
+    """
     attention = find_attention(checkpoint)
     covered = coverage(checkpoint, attention.towers)
     unknown, others = _rest(checkpoint, attention.towers, covered)
@@ -138,16 +139,28 @@ def _in_order(read: Iterable[tuple[Tensor, Meaning]]) -> list[Group]:
 
 def _group(tensors: Sequence[Tensor], meaning: Meaning | None = None) -> Group:
     shapes, dtypes = {t.shape for t in tensors}, {t.dtype for t in tensors}
-    coding = tensors[0].coding
     return Group(
         names=names_of(tensor.name for tensor in tensors),
         count=len(tensors),
         weights=sum(tensor.count for tensor in tensors),
         shape=next(iter(shapes)) if len(shapes) == 1 else None,
         dtype=next(iter(dtypes)) if len(dtypes) == 1 else None,
-        stored=tuple(part.name.rpartition(".")[2] for part in coding.stored) if coding else (),
+        stored=_stored(tensors[0]),
         meaning=meaning,
     )
+
+
+def _stored(tensor: Tensor) -> tuple[str, ...]:
+    """What the tensors that a matrix is stored as are called in its module; () if itself alone."""
+    names = [part.name for part in tensor.coding.stored] if tensor.coding else []
+    module = tensor.name.rpartition(".")[0] + "."
+    if set(names) <= {tensor.name}:
+        return ()
+    return tuple(n.removeprefix(module) if n.startswith(module) else _tail(n) for n in names)
+
+
+def _tail(name: str) -> str:
+    return ".".join(name.split(".")[-2:])
 
 
 def _lent(lent: Mapping[tuple[int, int], Mapping[Role, None]]) -> Iterator[Lent]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from fpcheck.attention import Piece, Tower, find_attention
 from fpcheck.checkpoint import Checkpoint, Tensor
-from fpcheck.encodings import decoded
 from fpcheck.errors import CheckError, UsageError
 from fpcheck.explain.meanings import leaf_of, meaning_of, rows_of
 from fpcheck.explain.names import form_of
@@ -33,17 +32,14 @@ Slice = tuple[int, Ranges] | None
 
 
 def record(
-    stored: Checkpoint, *, layers: int = LAYERS, tower: str = "", layer: int | None = None
+    whole: Checkpoint, *, layers: int = LAYERS, tower: str = "", layer: int | None = None
 ) -> dict[str, Any]:
-    """The header of a checkpoint, narrowed to the first layers of each stack and tower.
+    """The header of a decoded checkpoint, narrowed to the first layers of each stack and tower.
 
     The slices are those of `layer` of `tower`. Quantised matrices are recorded as what they stand
-    for. Raises CheckError for what would be no test: codes that cannot be decoded, no attention,
-    fused tensors that nothing settles; UsageError for a tower or layer that is not there.
+    for. Raises CheckError for what would be no test: no attention, fused tensors that nothing
+    settles; UsageError for a tower or layer that is not there.
     """
-    whole, undecoded = decoded(stored)
-    if undecoded:
-        raise CheckError(undecoded[0], hint="record the unquantised checkpoint")
     narrowed = _narrowed(whole, find_attention(whole).towers, layers)
     config = Noted(whole.config)
     attention = find_attention(replace(narrowed, config=config))

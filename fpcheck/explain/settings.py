@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fpcheck.filling import HEADS, KV_HEADS
+from fpcheck.heads import HEADS, KV_HEADS
 
 # What tells a reader, and later rows of the table, how the channels divide.
 ALWAYS = frozenset({"model_type", "hidden_size", "head_dim", *HEADS, *KV_HEADS})

@@ -15,6 +15,7 @@ from fpcheck.layouts import Kind
 from fpcheck.report.explanation_document import FORMAT
 from fpcheck.report.sinks import plain
 from tests import test_layouts
+from tests.adapters import samples
 from tests.checkpoints import llama, write
 from tests.data_folders import ROOT
 from tests.encodings import integers
@@ -280,6 +281,22 @@ def test_the_schema_knows_every_kind() -> None:
     kinds = SCHEMA["properties"]["towers"]["items"]["properties"]["kind"]["enum"]
 
     assert kinds == list(Kind)
+
+
+def test_an_adapter_is_shown_on_its_base(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = samples.a_llama()
+    samples.write_base(tmp_path / "base", base)
+    adapted = samples.factors(base, samples.modules_of(base, "q_proj"))
+    samples.write_adapter(tmp_path / "adapter", adapted)
+
+    text = explained(tmp_path / "adapter", capsys, "--base", str(tmp_path / "base"))
+
+    assert line_of(text, "self_attn.q_proj.weight").endswith(
+        "LoRA of rank 4 on F32 (weight, lora_A.weight, lora_B.weight) → q"
+    )
+    assert "LoRA" not in line_of(text, "self_attn.k_proj.weight")
 
 
 def test_what_is_no_checkpoint_is_wrong_input(
