@@ -135,7 +135,7 @@ def four_bits(
     if nested:
         scales, means, offset = _nested(absmax, nested)
         state |= {"nested_blocksize": nested, "nested_dtype": "float32", "nested_offset": offset}
-    codes = nearest(table, flat / means[:, np.newaxis])
+    codes = nearest(table, flat / np.where(means == 0, 1, means)[:, np.newaxis])
     values = (table[codes] * means[:, np.newaxis]).reshape(-1)[: matrix.size]
     own = np.pad(codes.reshape(-1)[: matrix.size], (0, matrix.size % 2)).astype(np.uint8)
     content = own[::2] << 4 | own[1::2]
