@@ -24,7 +24,7 @@ from fpcheck.layouts import (
 )
 from fpcheck.norms import norms_of
 from fpcheck.packing import Pattern, over_bias, over_matrix, whole
-from fpcheck.stacks import MAX_LAYERS, Numbers, Site
+from fpcheck.stacks import MAX_LAYERS, Numbers, Site, named
 
 # Siblings that say a stored value is a code, whose weight is code × scale.
 SCALES = ("_scale_inv", "_scale", "_scales")
@@ -159,9 +159,8 @@ def _made(site: Site, numbers: Numbers, choice: Choice, checkpoint: Checkpoint) 
 
 def _name(site: Site, numbers: Numbers) -> str:
     """The block's own name: the module's, with its numbers."""
-    parts = iter(numbers[1:])
-    module = [str(next(parts)) if part == "*" else part for part in site.module.split(".") if part]
-    return ".".join([part for part in (site.stack,) if part] + [str(numbers[0]), *module])
+    parts = (site.stack, str(numbers[0]), named(site.module, numbers[1:]))
+    return ".".join(part for part in parts if part)
 
 
 def _scaled(row: Layout, tensors: Mapping[str, Tensor], checkpoint: Checkpoint) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from fpcheck.checkpoint.config import integer
+from fpcheck.checkpoint.config import flag, integer
 from fpcheck.heads import (
     HEADS,
     KV_HEADS,
@@ -20,7 +20,7 @@ from fpcheck.heads import (
     is_value_width,
     stated_everywhere,
 )
-from fpcheck.layouts import Holds, Role
+from fpcheck.layouts import GATE_FLAG, Holds, Role
 from fpcheck.packing import Pattern, whole
 
 
@@ -64,7 +64,7 @@ def _query(sizes: Sizes, config: Config) -> Pattern | None:
         return whole(Role.Q, sizes.channels)
     if sizes.width is None or sizes.channels != query + sizes.width:
         return None
-    if not sizes.gated:
+    if not (sizes.gated or flag(config, GATE_FLAG)):
         return whole(Role.Q_GATE, sizes.channels)
     return _each(integer(config, *HEADS), (Role.Q, query), (Role.GATE, sizes.width))
 

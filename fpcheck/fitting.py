@@ -9,7 +9,7 @@ from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.config import flag, integer, is_stated, model_types
 from fpcheck.filling import POOLED, Patterns, Sizes, channels
 from fpcheck.heads import Config
-from fpcheck.layouts import GATE_FLAG, GATED_LEAVES, GATED_TYPES, LAYOUTS, Holds, Kind, Layout, Role
+from fpcheck.layouts import GATED_LEAVES, GATED_TYPES, LAYOUTS, Holds, Kind, Layout, Role
 from fpcheck.packing import Pattern, Shape, whole
 
 Block = Mapping[str, Tensor]  # leaf → tensor
@@ -136,9 +136,7 @@ def _sizes(row: Layout, tensor: Tensor, block: Block, config: Config) -> Sizes:
     latent = _latent(row, block)
     width = _inputs_of(row, Holds.O, block)
     query = _query(row, block, width, latent, config)
-    gated = bool(GATED_LEAVES & row.leaves.keys()) and bool(
-        model_types(config) & GATED_TYPES or flag(config, GATE_FLAG)
-    )
+    gated = bool(GATED_LEAVES & row.leaves.keys() and model_types(config) & GATED_TYPES)
     return Sizes(outputs(row, tensor), width, query, latent, gated)
 
 

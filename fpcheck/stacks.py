@@ -111,7 +111,31 @@ def sites(tensors: Mapping[str, Tensor], leaves: frozenset[str]) -> list[Site]:
         for stack, module, numbers, leaf in _readings(name, leaves):
             site = found.setdefault((stack, module), Site(stack, module))
             site.add(numbers, leaf, tensor)
-    return [found[key] for key in sorted(found)]
+    return [site for key in sorted(found) for site in _apart(found[key])]
+
+
+def _apart(site: Site) -> list[Site]:
+    """A site for each attention that every layer has several of; else the site itself.
+
+    Put together they would make one tower, into which a release could mix blocks of its own that
+    no loader asks for. Blocks of layers, of which each has more than there are of them, stay one.
+    """
+    outer, inner = {numbers[0] for numbers in site.blocks}, {n[1:] for n in site.blocks}
+    if len(inner) == 1 or len(inner) > len(outer):
+        return [site]
+    split = {numbers: Site(site.stack, named(site.module, numbers)) for numbers in sorted(inner)}
+    for numbers, block in site.blocks.items():
+        for leaf, tensor in block.items():
+            split[numbers[1:]].add(numbers[:1], leaf, tensor)
+    for numbers, leaf in site.doubled:
+        split[numbers[1:]].doubled.add((numbers[:1], leaf))
+    return list(split.values())
+
+
+def named(module: str, numbers: Numbers) -> str:
+    """A module's name with its numbers filled in."""
+    given = iter(numbers)
+    return ".".join(str(next(given)) if part == ANY else part for part in module.split("."))
 
 
 def _readings(name: str, leaves: frozenset[str]) -> Iterator[tuple[str, str, Numbers, str]]:

@@ -77,29 +77,16 @@ def _width(blocks: Sequence[Block]) -> int | None:
 
 
 def apart(blocks: Sequence[Block]) -> list[tuple[str, list[Block]]]:
-    """The blocks by tower: those of one module, and of others that fill its gaps.
+    """The blocks of each module, those with the most weights first.
 
     Each with what tells it from the first: the module's name, or "".
     """
     modules: dict[str, list[Block]] = defaultdict(list)
     for block in blocks:
         modules[block.module].append(block)
-    towers: list[tuple[str, list[Block]]] = []
-    for module, own in sorted(modules.items(), key=lambda item: (-_weights(item[1]), item[0])):
-        if towers and not _meet(towers[0][1], own):
-            towers[0][1].extend(own)
-        else:
-            towers.append((module if towers else "", own))
-    return towers
+    ordered = sorted(modules.items(), key=lambda item: (-_weights(item[1]), item[0]))
+    return [(module if place else "", own) for place, (module, own) in enumerate(ordered)]
 
 
 def _weights(blocks: Sequence[Block]) -> int:
     return sum(piece.tensor.count for block in blocks for piece in block.pieces)
-
-
-def _meet(one: Sequence[Block], other: Sequence[Block]) -> bool:
-    return (
-        one[0].nested
-        or other[0].nested
-        or not {b.depth for b in one}.isdisjoint(b.depth for b in other)
-    )

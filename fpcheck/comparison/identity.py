@@ -5,6 +5,7 @@ from __future__ import annotations
 from fpcheck.layouts import MATRICES, Kind
 from fpcheck.reference import How, Reference
 from fpcheck.signature import Moments, Signature, TowerProfile
+from fpcheck.towers import is_text
 
 TOLERANCE = 1e-6  # relative: reading the same values in any order moves a statistic by far less
 SAME_FILES = "the reference's weight files, by their SHA-256 digests"
@@ -38,9 +39,13 @@ def same_statistics(one: Signature, other: Signature) -> bool:
 
 
 def main_tower(signature: Signature) -> TowerProfile | None:
-    """The self-attention tower with the most weights, the first by name among equals."""
+    """The text's self-attention tower with the most weights, the first by name among equals.
+
+    Of all towers when none is the text's. A part that was taken from elsewhere, such as a vision
+    tower, does not make a model of it.
+    """
     own = [tower for tower in signature.towers if tower.kind is Kind.SELF and tower.weights]
-    return max(own, key=lambda tower: tower.weights, default=None)
+    return max(own, key=lambda tower: (is_text(tower.name), tower.weights), default=None)
 
 
 def _contains(tower: TowerProfile, other: TowerProfile) -> bool:
