@@ -5,7 +5,7 @@ A list would have to be kept beside the tables that ask; this one cannot fall be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fpcheck.heads import HEADS, KV_HEADS
@@ -36,10 +36,35 @@ class Noted(dict[str, Any]):
         self.asked.add(key)
         return super().__getitem__(key)
 
+    def __contains__(self, key: object) -> bool:
+        """As of any dict."""
+        self.asked.add(str(key))
+        return super().__contains__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        """Whoever goes through all keys asks for all."""
+        self.asked.update(super().keys())
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        """As of any dict."""
+        self.asked.update(super().keys())
+        return super().keys()
+
+    def values(self) -> Any:
+        """As of any dict."""
+        self.asked.update(super().keys())
+        return super().values()
+
+    def items(self) -> Any:
+        """As of any dict."""
+        self.asked.update(super().keys())
+        return super().items()
+
     def kept(self) -> dict[str, Any]:
         """The keys that were asked for and those of ALWAYS, with values that are plain."""
         found = {}
-        for key, value in self.items():
+        for key, value in super().items():
             wanted = key in self.asked or key in ALWAYS
             if wanted and isinstance(value, Noted):
                 found[key] = value.kept()

@@ -183,3 +183,19 @@ def test_only_what_was_asked_for_is_kept_of_a_config() -> None:
     assert config.get("e") is None
     assert config["text_config"]["c"] == [1, 2]
     assert config.kept() == {"a": 1, "text_config": {"c": [1, 2], "n_head": 3}}
+
+
+@pytest.mark.parametrize("ask", ["keys", "values", "items", "__iter__"])
+def test_whoever_goes_through_a_config_asks_for_all_of_it(ask: str) -> None:
+    config = Noted({"a": 1, "b": {"c": 2}})
+
+    getattr(config, ask)()
+
+    assert config.kept() == {"a": 1, "b": {}}
+
+
+def test_a_key_that_is_only_looked_for_is_kept() -> None:
+    config = Noted({"a": 1, "b": 2})
+
+    assert "a" in config
+    assert config.kept() == {"a": 1}
