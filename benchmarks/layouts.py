@@ -3,15 +3,15 @@
     python -m benchmarks.layouts DIR [DIR …]
 
 Each folder below DIR that holds a `truth.json` is one checkpoint. That file lists, for every layer
-and each of q, k, v and o, the population standard deviation of exactly the elements that feed it and
-the tensors they lie in. A role is
+and each of q, k, v and o, the population standard deviation of exactly the elements that feed it,
+and the tensors they lie in. A role is
 
 - matched when fpcheck measures it from tensors of the list to within 1e-3 relative,
 - a mismatch when it measures another number there,
 - missing when it measures none (a pooled role counts as missing, and is told apart).
 
-What fpcheck measures of a tensor that the truth gives to no role is a mismatch too, unless the truth
-says nothing of the tensor's whole module. The exit code is 1 when anything is mismatched.
+What fpcheck measures of tensors that the truth gives to other roles is a mismatch, too. The exit
+code is 1 when anything is mismatched.
 """
 
 from __future__ import annotations

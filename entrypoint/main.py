@@ -51,6 +51,7 @@ def _comment(value: str, env: Environment) -> Call:
 
 # One row for each input of action.yml, in the order of the arguments; `--` must come last.
 INPUTS: Mapping[str, Callable[[str, Environment], Call]] = {
+    "base": _paths("--base"),
     "config": _paths("--config"),
     "library": _paths("--library"),
     "output": _paths("--output"),

@@ -5,17 +5,21 @@ Names and shapes must both fit. What fits nothing is reported with its reason, n
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fpcheck.blocks import Block, Piece, blocks_of
 from fpcheck.checkpoint import Checkpoint
 from fpcheck.filling import POOLED_ROLES
+from fpcheck.heads import Config
 from fpcheck.layouts import LEAVES, Holds, Kind
 from fpcheck.sharing import with_shared_keys
 from fpcheck.stacks import Site, sites
 from fpcheck.towers import apart, belonging, main_stack
+
+_DIGITS = re.compile(r"[0-9]+")
 
 __all__ = ["Attention", "Piece", "Tower", "find_attention"]
 
@@ -50,10 +54,10 @@ def find_attention(checkpoint: Checkpoint) -> Attention:
             own, left_out = belonging(found, main, checkpoint.config)
             faults += left_out
             if own:
-                tower = _tower(_name(stack, kind, module), kind, own, checkpoint)
-                towers.append(tower)
-                notes += _notes(tower.name, own)
-    return Attention(tuple(towers), tuple(dict.fromkeys(faults)), tuple(notes))
+                ordered = _in_depth(kind, own, checkpoint.config)
+                towers.append(_tower(_name(stack, kind, module), kind, ordered))
+                notes += _notes(towers[-1].name, ordered)
+    return Attention(tuple(towers), tuple(_merged(faults)), tuple(notes))
 
 
 def _blocks(checkpoint: Checkpoint) -> tuple[dict[tuple[str, Kind], list[Block]], list[str]]:
@@ -72,6 +76,17 @@ def _blocks(checkpoint: Checkpoint) -> tuple[dict[tuple[str, Kind], list[Block]]
     return grouped, faults + [said for site, said in partial if _is_unused(site, used)]
 
 
+def _merged(faults: Iterable[str]) -> list[str]:
+    """One fault for those that differ in numbers alone: most are the same in every layer."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for fault in dict.fromkeys(faults):
+        alike[_DIGITS.sub("", fault)].append(fault)
+    return [
+        first if not others else f"{first} (and {len(others)} more like it)"
+        for first, *others in alike.values()
+    ]
+
+
 def _is_unused(site: Site, used: set[str]) -> bool:
     return not any(t.name in used for block in site.blocks.values() for t in block.values())
 
@@ -82,12 +97,14 @@ def _name(stack: str, kind: Kind, module: str) -> str:
     return f"{stack} ({', '.join(words)})" if words else stack
 
 
-def _tower(name: str, kind: Kind, blocks: Sequence[Block], checkpoint: Checkpoint) -> Tower:
+def _in_depth(kind: Kind, blocks: Sequence[Block], config: Config) -> tuple[Block, ...]:
     ordered = sorted(blocks, key=lambda block: block.depth)
-    if kind is Kind.SELF:
-        ordered = list(with_shared_keys(ordered, checkpoint.config))
-    layouts = dict.fromkeys(block.choice.row.name for block in ordered)
-    return Tower(name, " + ".join(layouts), kind, {b.depth: b.pieces for b in ordered})
+    return with_shared_keys(ordered, config) if kind is Kind.SELF else tuple(ordered)
+
+
+def _tower(name: str, kind: Kind, blocks: Sequence[Block]) -> Tower:
+    layouts = dict.fromkeys(block.choice.row.name for block in blocks)
+    return Tower(name, " + ".join(layouts), kind, {b.depth: b.pieces for b in blocks})
 
 
 def _notes(name: str, blocks: Sequence[Block]) -> list[str]:

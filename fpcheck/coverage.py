@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fpcheck.attention import Tower
 from fpcheck.checkpoint import Checkpoint
 from fpcheck.layouts import LEAVES, MIXERS, Kind
-from fpcheck.stacks import largest_stack, place_of, sites
+from fpcheck.stacks import largest, place_of, sites, stacks
 
 # Below this share of its layers, a model counts as unmeasured: a profile still keeps its shape when
 # a quarter of its layers are interpolated, and much less of it could be anything.
@@ -66,10 +66,10 @@ def coverage(checkpoint: Checkpoint, towers: tuple[Tower, ...]) -> Coverage:
     Without this, a known vision tower would let an unknown language model pass, and a few layers
     that kept their names the many that were renamed.
     """
-    stack = largest_stack(checkpoint.tensors)
+    stack = largest(stacks(checkpoint.tensors).values())
     covered = {place[:2] for place in map(place_of, _measured(towers)) if place}
     measured = {number for number in stack.layers if (stack.name, number) in covered}
-    others = _mixers(checkpoint, stack.name)
+    others = _mixers(checkpoint, stack.name) if stack.layers > measured else {}
     without = {n: others[n] for n in sorted(stack.layers - measured) if n in others}
     return Coverage(stack.name, stack.layers, frozenset(measured), without)
 

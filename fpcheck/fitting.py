@@ -80,7 +80,7 @@ def nearest(leaves: frozenset[str]) -> str:
     missing = ", ".join(sorted(row.required - leaves))
     if not missing:
         return f"the config does not say that its layout is {row.name!r}"
-    return f"the nearest layout is {row.name!r}, and {missing} is missing"
+    return f"the nearest layout is {row.name!r}, for which it lacks {missing}"
 
 
 def patterns(row: Layout, leaf: str, block: Block, config: Config, *, pooled: bool) -> Patterns:
@@ -186,7 +186,7 @@ def fault(row: Layout, block: Block, config: Config, *, pooled: bool = False) ->
         if tensor is None:
             continue
         if not tensor.is_measurable:
-            return f"{tensor.name} is stored as {tensor.dtype}, which means nothing without scales"
+            return f"{tensor.name} is stored as {tensor.dtype}, whose values are not known"
         if len(tensor.shape) < 2 or not tensor.count:
             return f"{tensor.name} has shape {list(tensor.shape)}, not that of a matrix"
         if not patterns(row, leaf, block, config, pooled=pooled):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from fpcheck.checkpoint import Tensor
 from fpcheck.layouts import JOINED_PARTS, WRAPPERS
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")  # a canonical layer number: "07" would be a second 7
+_LAYER, _FIRST = re.compile(rf"\.({_NUMBER.pattern})\."), re.compile(rf"({_NUMBER.pattern})\.")
+_ODD = re.compile("|".join(sorted({*WRAPPERS, *JOINED_PARTS})))
 ANY = "*"  # stands for a number in a module's name
 # The deepest models have a few hundred layers; a table of more is no model.
 MAX_LAYERS = 2_000
@@ -21,18 +23,19 @@ Numbers = tuple[int, ...]
 
 
 class Place(NamedTuple):
-    """A tensor's stack, layer number, and the parts of its name below the layer."""
+    """A tensor's stack, layer number, and the rest of its name, below the layer."""
 
     stack: str
     layer: int
-    below: tuple[str, ...]
+    below: str
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The prefix that some layers share, and their numbers."""
+    """The prefix that some layers share, the number of weights below it, and their numbers."""
 
     name: str
+    weights: int
     layers: frozenset[int]
 
 
@@ -87,17 +90,19 @@ def place_of(name: str) -> Place | None:
 
     None for a name without such a number, or that ends in it.
     """
-    parts = _parts(name)
-    found = [place for place, part in enumerate(parts[:-1]) if _NUMBER.fullmatch(part)]
-    chosen = next(iter([place for place in found if place] or found), None)
-    if chosen is None:
+    plain = _plain(name)
+    found = _LAYER.search(plain) or _FIRST.match(plain)
+    if not found:
         return None
-    return Place(".".join(parts[:chosen]), int(parts[chosen]), tuple(parts[chosen + 1 :]))
+    return Place(plain[: found.start()], int(found[1]), plain[found.end() :])
 
 
-def _parts(name: str) -> list[str]:
+def _plain(name: str) -> str:
+    """The name without wrappers' parts, and with joined parts apart."""
+    if not _ODD.search(name):
+        return name
     parts = (part for part in name.split(".") if part not in WRAPPERS)
-    return [one for part in parts for one in JOINED_PARTS.get(part, (part,))]
+    return ".".join(one for part in parts for one in JOINED_PARTS.get(part, (part,)))
 
 
 def sites(tensors: Mapping[str, Tensor], leaves: frozenset[str]) -> list[Site]:
@@ -107,11 +112,20 @@ def sites(tensors: Mapping[str, Tensor], leaves: frozenset[str]) -> list[Site]:
     module `attention` and a leaf of its own.
     """
     found: dict[tuple[str, str], Site] = {}
+    endings = {".".join(leaf.split(".")[-2:]) for leaf in leaves}
     for name, tensor in tensors.items():
+        if not _ends_in(_plain(name), endings):
+            continue
         for stack, module, numbers, leaf in _readings(name, leaves):
             site = found.setdefault((stack, module), Site(stack, module))
             site.add(numbers, leaf, tensor)
     return [site for key in sorted(found) for site in _apart(found[key])]
+
+
+def _ends_in(name: str, endings: set[str]) -> bool:
+    """Whether a name's end may be a leaf: most tensors of a mixture of experts are ruled out so."""
+    parts = name.rsplit(".", 2)
+    return parts[-1] in endings or ".".join(parts[-2:]) in endings
 
 
 def _apart(site: Site) -> list[Site]:
@@ -144,7 +158,7 @@ def _readings(name: str, leaves: frozenset[str]) -> Iterator[tuple[str, str, Num
     What has no layer number is a stack of its own, of one layer.
     """
     place = place_of(name)
-    below = place.below if place else tuple(_parts(name))
+    below = (place.below if place else _plain(name)).split(".")
     for cut in range(len(below)):
         leaf = ".".join(below[cut:])
         if leaf in leaves:
@@ -157,8 +171,8 @@ def _readings(name: str, leaves: frozenset[str]) -> Iterator[tuple[str, str, Num
             yield place.stack, module, numbers, leaf
 
 
-def largest_stack(tensors: Mapping[str, Tensor]) -> Stack:
-    """The stack that holds the most weights; without layers when no tensor is numbered."""
+def stacks(tensors: Mapping[str, Tensor]) -> dict[str, Stack]:
+    """Every stack by name, with the weights in it and its layers' numbers."""
     weights: dict[str, int] = defaultdict(int)
     layers: dict[str, set[int]] = defaultdict(set)
     for name, tensor in tensors.items():
@@ -166,5 +180,11 @@ def largest_stack(tensors: Mapping[str, Tensor]) -> Stack:
         if place:
             weights[place.stack] += tensor.count
             layers[place.stack].add(place.layer)
-    name = max(weights, key=lambda stack: weights[stack], default="")
-    return Stack(name, frozenset(layers[name]))
+    if len(layers[""]) == 1 and len(weights) > 1:
+        weights.pop("", None)  # the number of a module, such as sentence encoders begin with
+    return {name: Stack(name, weights[name], frozenset(layers[name])) for name in weights}
+
+
+def largest(found: Iterable[Stack]) -> Stack:
+    """The stack that holds the most weights; one without a name or layers when there is none."""
+    return max(found, key=lambda stack: stack.weights, default=Stack("", 0, frozenset()))

@@ -11,7 +11,7 @@ from fpcheck.blocks import Block
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.config import integer, model_types
 from fpcheck.layouts import DEPTHS, DEPTHS_OF_TYPE, OTHER_TOWERS
-from fpcheck.stacks import largest_stack, place_of
+from fpcheck.stacks import largest, stacks
 
 _WORDS = re.compile(r"[a-z0-9]+")
 
@@ -25,9 +25,8 @@ def is_text(stack: str) -> bool:
 
 def main_stack(tensors: Mapping[str, Tensor]) -> str:
     """The text's stack that holds the most weights; of all stacks when none is the text's."""
-    places = {name: place_of(name) for name in tensors}
-    text = {name: tensors[name] for name, p in places.items() if p and is_text(p.stack)}
-    return largest_stack(text or tensors).name
+    found = stacks(tensors).values()
+    return largest([stack for stack in found if is_text(stack.name)] or found).name
 
 
 def depth(stack: str, config: Mapping[str, Any]) -> int | None:

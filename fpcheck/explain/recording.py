@@ -86,7 +86,7 @@ def _narrowed(checkpoint: Checkpoint, towers: Iterable[Tower], layers: int) -> C
         place = place_of(name)
         if name in used or place is None or not tensor.is_measurable:
             return name in used
-        inner = form_of(".".join(place.below))[1]
+        inner = form_of(place.below)[1]
         return place.layer in kept[place.stack] and all(number < layers for number in inner)
 
     tensors = {name: t for name, t in checkpoint.tensors.items() if is_kept(name, t)}
