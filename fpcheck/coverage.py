@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fpcheck.attention import Tower
 from fpcheck.checkpoint import Checkpoint
+from fpcheck.fitting import nearest
 from fpcheck.layouts import LEAVES, MIXERS, Kind
 from fpcheck.stacks import largest, place_of, sites, stacks
 
@@ -20,13 +21,15 @@ ENOUGH = 0.75
 class Coverage:
     """The stack of layers that holds the most weights, and which of its layers were measured.
 
-    `without` says of layers what they have in place of attention.
+    `without` says of layers what they have in place of attention, `nearest` in words what is
+    missing of the layout that the others are most like.
     """
 
     stack: str
     layers: frozenset[int]
     measured: frozenset[int]
     without: Mapping[int, str]
+    nearest: str = ""
 
     @property
     def share(self) -> float:
@@ -46,7 +49,7 @@ class Coverage:
             return ""
         return (
             f"{self._name}: {len(missing)} of {len(self.layers)} layers have no "
-            "attention matrices of a known architecture"
+            f"attention matrices of a known architecture; {self.nearest}"
         )
 
     @property
@@ -71,7 +74,16 @@ def coverage(checkpoint: Checkpoint, towers: tuple[Tower, ...]) -> Coverage:
     measured = {number for number in stack.layers if (stack.name, number) in covered}
     others = _mixers(checkpoint, stack.name) if stack.layers > measured else {}
     without = {n: others[n] for n in sorted(stack.layers - measured) if n in others}
-    return Coverage(stack.name, stack.layers, frozenset(measured), without)
+    missing = stack.layers - measured - without.keys()
+    said = nearest(_leaves(checkpoint, stack.name, min(missing))) if missing else ""
+    return Coverage(stack.name, stack.layers, frozenset(measured), without, said)
+
+
+def _leaves(checkpoint: Checkpoint, stack: str, layer: int) -> set[str]:
+    """The last two parts of the names of a layer's matrices."""
+    found = {n: place_of(n) for n, t in checkpoint.tensors.items() if len(t.shape) > 1}
+    own = (p.below for p in found.values() if p and p[:2] == (stack, layer))
+    return {".".join(below.split(".")[-2:]) for below in own}
 
 
 def _measured(towers: tuple[Tower, ...]) -> set[str]:

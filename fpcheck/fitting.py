@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
 
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.config import flag, integer, is_stated, model_types
@@ -13,6 +15,7 @@ from fpcheck.layouts import GATED_LEAVES, GATED_TYPES, LAYOUTS, Holds, Kind, Lay
 from fpcheck.packing import Pattern, Shape, whole
 
 Block = Mapping[str, Tensor]  # leaf → tensor
+MAX_NAMES = 50  # of an unknown block: attention has fewer tensors, and more would take long
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,25 @@ def is_named(row: Layout, config: Config) -> bool:
     return True
 
 
-def nearest(leaves: frozenset[str]) -> str:
-    """The layout that most of the leaves belong to, and what is missing for it."""
-    row = max(LAYOUTS, key=lambda row: len(leaves & row.required) / len(row.required))
-    missing = ", ".join(sorted(row.required - leaves))
+def nearest(names: Iterable[str]) -> str:
+    """The layout whose leaves are most like some names, and what is missing for it."""
+    given = sorted(set(names))[:MAX_NAMES]
+    row = max(LAYOUTS, key=lambda row: _likeness(row, given))
+    missing = ", ".join(sorted(row.required - set(given)))
     if not missing:
         return f"the config does not say that its layout is {row.name!r}"
     return f"the nearest layout is {row.name!r}, for which it lacks {missing}"
+
+
+def _likeness(row: Layout, names: list[str]) -> float:
+    """How like the leaves of a row some names are, from 0 to 1."""
+    best = (max((_alike(leaf, name) for name in names), default=0.0) for leaf in row.required)
+    return sum(best) / len(row.required)
+
+
+@lru_cache(maxsize=1 << 14)
+def _alike(leaf: str, name: str) -> float:
+    return SequenceMatcher(None, leaf, name).ratio()
 
 
 def patterns(row: Layout, leaf: str, block: Block, config: Config, *, pooled: bool) -> Patterns:
