@@ -11,6 +11,7 @@ from fpcheck.checkpoint import Checkpoint, read_checkpoint
 from fpcheck.comparison import Match, ProfileIndex, match
 from fpcheck.comparison.background import Background
 from fpcheck.comparison.false_alarms import false_alarms
+from fpcheck.comparison.identity import parts
 from fpcheck.comparison.profile import incomparable
 from fpcheck.coverage import ENOUGH, Coverage, coverage
 from fpcheck.encodings import decoded
@@ -114,6 +115,7 @@ def check(
         covered=reading.coverage.share >= ENOUGH,
         declared=declared,
         library=library,
+        parts=parts(signature.towers),
     )
     bare = policy.bare_threshold
     return Check(

@@ -46,7 +46,8 @@ class Facts:
 
     `matches` is None when nothing could be measured; `unmeasured` are the reasons, also for parts,
     and `covered` says whether the parts that were measured make up for the whole. `declared` are
-    the ids that the policy and the model card declare.
+    the ids that the policy and the model card declare, and `parts` the names of towers that are
+    only a part beside the text's: a vision tower, say.
     """
 
     matches: tuple[Match, ...] | None
@@ -54,6 +55,7 @@ class Facts:
     covered: bool
     declared: frozenset[str]
     library: Library
+    parts: frozenset[str] = frozenset()
 
     def excuse(self, match: Match) -> tuple[str, str] | None:
         """Why a match is to be expected of what is declared: in words, and of which id."""
@@ -158,8 +160,8 @@ def _level_objections(
         message = f"{Level.IDENTICAL}: {match.identical}"
         yield _objection("level", outcome, match, facts, message, "")
     for score in match.profiles if not match.identical else ():
-        weak = _weakness(match, score, policy.fail.profile)
-        yield _objection("level", outcome, match, facts, _numbers(score), weak)
+        weak = _weakness(match, score, policy.fail.profile, facts)
+        yield _objection("level", outcome, match, facts, _numbers(score), weak, score.tower)
 
 
 def profile(policy: Policy, facts: Facts) -> Iterator[Finding]:
@@ -168,11 +170,13 @@ def profile(policy: Policy, facts: Facts) -> Iterator[Finding]:
         for score in match.profiles:
             for outcome, threshold in _thresholds(policy):
                 if threshold.profile is not None and _reaches(score, threshold.profile, outcome):
-                    weak = _weakness(match, score, threshold.profile)
-                    yield _objection("profile", outcome, match, facts, _numbers(score), weak)
+                    weak = _weakness(match, score, threshold.profile, facts)
+                    said = _numbers(score)
+                    yield _objection("profile", outcome, match, facts, said, weak, score.tower)
                     break
 
 
+PART = "a warning only: of a tower beside the text's"
 # Each rule kind by name: (policy, facts) → its findings.
 RULE_KINDS: Mapping[str, Callable[[Policy, Facts], Iterator[Finding]]] = MappingProxyType(
     {"unmeasured": unmeasured, "level": level, "profile": profile}
@@ -201,8 +205,12 @@ def _reaches(score: ProfileScore, threshold: ProfileThreshold, outcome: Outcome)
     return outcome is Outcome.FAIL or score.layers >= threshold.layers
 
 
-def _weakness(match: Match, score: ProfileScore, threshold: ProfileThreshold | None) -> str:
+def _weakness(
+    match: Match, score: ProfileScore, threshold: ProfileThreshold | None, facts: Facts
+) -> str:
     """Why a profile may warn and no more, or ""."""
+    if score.tower in facts.parts:
+        return PART
     needed = threshold.layers if threshold else ProfileThreshold(raw=0).layers
     if score.layers < needed:
         return f"a warning only: fewer than {needed} layers"
@@ -214,7 +222,13 @@ def _weakness(match: Match, score: ProfileScore, threshold: ProfileThreshold | N
 
 
 def _objection(
-    rule: str, outcome: Outcome, match: Match, facts: Facts, message: str, weakness: str
+    rule: str,
+    outcome: Outcome,
+    match: Match,
+    facts: Facts,
+    message: str,
+    weakness: str,
+    tower: str = "",
 ) -> Finding:
     """The finding, as far as the release's declarations and the evidence let it stand."""
     identity = match.reference.id
@@ -222,7 +236,8 @@ def _objection(
     if excuse:
         return Finding(rule, Outcome.PASS, identity, f"{message}; {excuse[0]}", excuse[1])
     if outcome is Outcome.FAIL and weakness:
-        return Finding(rule, Outcome.WARN, identity, f"{message}; {weakness}")
+        detail = tower if weakness == PART else ""
+        return Finding(rule, Outcome.WARN, identity, f"{message}; {weakness}", detail)
     return Finding(rule, outcome, identity, message)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fpcheck.layouts import MATRICES, Kind
 from fpcheck.reference import How, Reference
 from fpcheck.signature import Moments, Signature, TowerProfile
@@ -46,6 +48,16 @@ def main_tower(signature: Signature) -> TowerProfile | None:
     """
     own = [tower for tower in signature.towers if tower.kind is Kind.SELF and tower.weights]
     return max(own, key=lambda tower: (is_text(tower.name), tower.weights), default=None)
+
+
+def parts(towers: Iterable[TowerProfile]) -> frozenset[str]:
+    """The names of towers that are a part beside the text's: not the text's, and smaller.
+
+    What is larger than any text tower may be the model itself, whatever its name says.
+    """
+    given = tuple(towers)
+    text = max((tower.weights for tower in given if is_text(tower.name)), default=0)
+    return frozenset(t.name for t in given if not is_text(t.name) and t.weights < text)
 
 
 def _contains(tower: TowerProfile, other: TowerProfile) -> bool:
