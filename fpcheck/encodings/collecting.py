@@ -10,6 +10,8 @@ from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.coding import Coding
 from fpcheck.encodings.found import Found
 
+TWICE = "it is stored twice: as codes, and as weights that no loader would read"
+
 
 @dataclass
 class Collection:
@@ -20,7 +22,7 @@ class Collection:
     _faults: dict[str, str] = field(default_factory=dict)
 
     def add(
-        self, name: str, coding: Coding, shape: tuple[int, int], others: Iterable[Tensor] = ()
+        self, name: str, coding: Coding, shape: tuple[int, ...], others: Iterable[Tensor] = ()
     ) -> None:
         """A matrix that can be decoded; its codes are the first of what is stored."""
         codes = coding.stored[0]

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from fpcheck.checkpoint import Checkpoint, Tensor
-from fpcheck.encodings.collecting import Collection
+from fpcheck.encodings.collecting import TWICE, Collection
 from fpcheck.encodings.found import Found
 from fpcheck.encodings.scaled import FOUR_BITS, Grid, Scaled
 from fpcheck.encodings.siblings import split, weight_scales
 
 WEIGHT, PACKED = "weight", "weight_packed"
-TWICE = "it is stored twice: as codes, and as weights that no loader would read"
 
 
 class Row(NamedTuple):

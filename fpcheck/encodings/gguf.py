@@ -7,7 +7,7 @@ of a type that it cannot decode stays as it is, and so is said to be unmeasured.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.checkpoint.coding import BLOCK, Block, Fetch, Values
 from fpcheck.checkpoint.dtypes import MEASURABLE
+from fpcheck.encodings.collecting import Collection
 from fpcheck.encodings.found import Found
 from fpcheck.encodings.row_order import heads_of, stored_rows
 from fpcheck.source.split import SUFFIX
@@ -88,22 +89,18 @@ class Rows:
 
 def ggml_rows(checkpoint: Checkpoint) -> Found:
     """The tensors of GGUF files that have to be decoded, scaled, or their rows put in order."""
-    decoded: dict[str, Tensor] = {}
-    used: set[str] = set()
-    faults: dict[str, str] = {}
-    for name, tensor in checkpoint.tensors.items():
+    found = Collection()
+    for tensor in checkpoint.tensors.values():
         if not tensor.file.endswith(SUFFIX) or not tensor.count or not tensor.shape:
             continue
         scale = _scale(tensor, checkpoint.tensors)
         if scale and not _fits(scale, tensor):
-            faults[name] = f"its scale is {scale.dtype} {list(scale.shape)}, not one F32"
-            decoded[name] = replace(tensor, dtype=f"codes in {tensor.dtype}")
+            found.refuse(tensor, f"its scale is {scale.dtype} {list(scale.shape)}, not one F32")
             continue
         coding = _coding(tensor, scale, checkpoint.config)
         if coding:
-            decoded[name] = replace(tensor, dtype=coding.scheme, coding=coding)
-            used.update(stored.name for stored in coding.stored)
-    return Found(decoded, frozenset(used), faults)
+            found.add(tensor.name, coding, tensor.shape)
+    return found.found()
 
 
 def _scale(tensor: Tensor, tensors: Mapping[str, Tensor]) -> Tensor | None:

@@ -8,8 +8,7 @@ experts so, stacked in one dimension more: they are nobody's attention, and are 
 from __future__ import annotations
 
 from fpcheck.checkpoint import Checkpoint, Tensor
-from fpcheck.encodings.collecting import Collection
-from fpcheck.encodings.float4 import TWICE
+from fpcheck.encodings.collecting import TWICE, Collection
 from fpcheck.encodings.found import Found
 from fpcheck.encodings.scaled import FOUR_BITS, Grid, Scaled
 from fpcheck.encodings.siblings import split

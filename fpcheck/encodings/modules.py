@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.checkpoint.coding import Coding
+from fpcheck.encodings.collecting import TWICE, Collection
 from fpcheck.encodings.found import Found
 
 WEIGHT = ".weight"  # how the unquantised matrix of a module is called
@@ -22,13 +23,10 @@ class UndecodableError(Exception):
 
 
 class Shaped(Coding, Protocol):
-    """A coding that knows the shape of its matrix and where the codes are."""
+    """A coding that knows the shape of its matrix."""
 
     @property
     def shape(self) -> tuple[int, int]: ...
-
-    @property
-    def codes(self) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -72,35 +70,28 @@ def modules(checkpoint: Checkpoint, tail: str, dtypes: Iterable[str]) -> list[Mo
 def recognised(found: Iterable[Module], coding: Callable[[Module], Shaped], *others: str) -> Found:
     """The matrices of modules, and the reasons of those that cannot be decoded.
 
-    Those stay, under the name of their matrix, as what nobody can take for values. `others` are
-    the tails of tensors that belong to a module's codes without being one of the coding's.
+    `others` are the tails of tensors that belong to a module's codes without being one of the
+    coding's.
     """
-    decoded: dict[str, Tensor] = {}
-    used: set[str] = set()
-    refused: dict[str, list[str]] = defaultdict(list)
+    collection = Collection()
     for module in found:
-        name, used_up = module.name + WEIGHT, {module.codes.name}
+        name = module.name + WEIGHT
         try:
-            tensor = decoded[name] = _decoded(name, coding(module), module)
-            used_up |= {part.name for part in tensor.coding.stored} if tensor.coding else set()
-            used_up |= {module.tensors[tail].name for tail in others if tail in module.tensors}
+            own = coding(module)
+            _refuse_no_matrix(own, module)
         except UndecodableError as refusal:
-            dtype = f"codes in {module.codes.dtype}"
-            decoded[name] = replace(module.codes, name=name, dtype=dtype)
-            refused[str(refusal)].append(name)
-        used |= used_up
-    return Found(decoded, frozenset(used), {n[0]: _counted(why, n) for why, n in refused.items()})
+            collection.refuse(module.codes, str(refusal), name=name)
+        else:
+            beside = (module.tensors[tail] for tail in others if tail in module.tensors)
+            collection.add(name, own, own.shape, beside)
+    return collection.found()
 
 
-def _decoded(name: str, coding: Shaped, module: Module) -> Tensor:
-    if module.codes.name != name and name.removeprefix(module.name + ".") in module.tensors:
-        raise UndecodableError("it is stored twice: as codes, and as weights that loaders pass by")
+def _refuse_no_matrix(coding: Shaped, module: Module) -> None:
+    """Raise UndecodableError for what is stored as weights too, or is of no size of a matrix."""
+    weight = WEIGHT.removeprefix(".")
+    if module.codes.name != module.name + WEIGHT and weight in module.tensors:
+        raise UndecodableError(TWICE)
     rows, columns = coding.shape
     if not 0 < rows <= MAX_SIDE or not 0 < columns <= MAX_SIDE:
         raise UndecodableError(f"{rows:,} × {columns:,} is no size of a matrix")
-    codes = coding.codes
-    return Tensor(name, coding.scheme, coding.shape, codes.file, codes.start, codes.stop, coding)
-
-
-def _counted(reason: str, names: list[str]) -> str:
-    return f"{reason} (and so for {len(names) - 1} more)" if len(names) > 1 else reason
