@@ -24,7 +24,7 @@ from fpcheck.encodings.groups import Groups, groups
 from fpcheck.encodings.modules import SCALES, Module, UndecodableError, modules, recognised
 from fpcheck.encodings.output_major import OutputMajor
 from fpcheck.encodings.packed import words_for
-from fpcheck.encodings.settings import Settings, settings
+from fpcheck.encodings.settings import Settings, settings, weights_of_groups
 from fpcheck.encodings.small_reads import contents
 
 METHODS = ("compressed-tensors", "w8a8-int8")  # the second is SGLang's name for the same int8
@@ -129,11 +129,7 @@ def _bits(codes: Tensor, shape: tuple[int, int], said: Settings) -> int:
 def _stated(said: Settings, key: str) -> Iterator[object]:
     """What the settings say of weights under `key`, for each of their groups of modules."""
     for place in said.places:
-        configs = place.get("config_groups")
-        for group in configs.values() if isinstance(configs, dict) else ():
-            weights = group.get("weights") if isinstance(group, dict) else None
-            if isinstance(weights, dict):
-                yield weights.get(key)
+        yield from (weights.get(key) for weights in weights_of_groups(place))
 
 
 def _groups(module: Module, scales: Tensor, channels: int, said: Settings) -> Groups:

@@ -81,6 +81,15 @@ def settings(checkpoint: Checkpoint) -> Settings:
     return Settings((*places, *_beside(checkpoint, any("quant_method" in p for p in places))))
 
 
+def weights_of_groups(place: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What one place says, as compressed-tensors does, of the weights of each group of modules."""
+    groups = place.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        if isinstance(weights, dict):
+            yield weights
+
+
 def _beside(checkpoint: Checkpoint, named: bool) -> Iterator[Mapping[str, Any]]:
     """What the files of older tools say; their method follows from the tool unless it is named."""
     for file, method in FILES.items():

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fpcheck.checkpoint.config import views
+from fpcheck.encodings.settings import KEYS, weights_of_groups
 
 Size = tuple[int, int]
 NO_SIZE: Size = (0, 0)  # something is said, and it is no size: nothing fits it
-_KEYS = ("quantization_config", "compression_config")
 _TEXT = re.compile(r"(\d{1,5})x(\d{1,5})", re.ASCII)
 
 
@@ -31,16 +31,14 @@ def block_sizes(config: Mapping[str, Any]) -> frozenset[Size]:
 
 def _statements(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for view in views(config):
-        yield from (view[key] for key in _KEYS if isinstance(view.get(key), dict) and view[key])
+        yield from (view[key] for key in KEYS if isinstance(view.get(key), dict) and view[key])
 
 
 def _sizes(statement: Mapping[str, Any]) -> Iterator[Size]:
     if statement.get("weight_block_size") is not None:
         yield _size(statement["weight_block_size"])
-    groups = statement.get("config_groups")
-    for group in groups.values() if isinstance(groups, dict) else ():
-        weights = group.get("weights") if isinstance(group, dict) else None
-        if isinstance(weights, dict) and weights.get("num_bits") == 8:
+    for weights in weights_of_groups(statement):
+        if weights.get("num_bits") == 8:
             if weights.get("block_structure") is not None:
                 yield _size(_numbers(weights["block_structure"]))
             elif weights.get("group_size") is not None:
