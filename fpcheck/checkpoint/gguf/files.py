@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from fpcheck.checkpoint.weight_sets import listed
 from fpcheck.errors import FormatError
 from fpcheck.source.split import SUFFIX, first_part, parts
 
@@ -38,8 +39,9 @@ def _is_model(name: str) -> bool:
 
 
 def _several(models: list[str]) -> FormatError:
+    names = listed(models, MAX_NAMED)
     return FormatError(
-        f"{len(models):,} GGUF models, of which one can be checked at a time: {_listed(models)}",
+        f"{len(models):,} GGUF models, of which one can be checked at a time: {names}",
         hint="name the file of one of them; of a model on the Hub, download that file first",
     )
 
@@ -47,12 +49,8 @@ def _several(models: list[str]) -> FormatError:
 def _refuse_missing(model: tuple[str, ...], there: set[str]) -> None:
     missing = [name for name in model if name not in there]
     if missing:
+        names = listed(missing, MAX_NAMED)
         raise FormatError(
-            f"{len(missing)} of {len(model)} parts of a split GGUF are missing: {_listed(missing)}",
+            f"{len(missing)} of {len(model)} parts of a split GGUF are missing: {names}",
             hint="put all parts into one folder; an upload or download may be incomplete",
         )
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name[:200]) for name in names[:MAX_NAMED])
-    return shown + (f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else "")
