@@ -40,7 +40,8 @@ def refuse_alone(source: Source) -> NoReturn:
     raise CheckError(
         f"{source.origin}: an adapter of {base}: its own weights are no attention matrices, only "
         "what is added to those of its base",
-        hint="have both merged and measured: fpcheck check, or fingerprint, with --base PATH_OR_ID",
+        hint="name its base, and what both make is read: fpcheck check, fingerprint or layouts "
+        "explain, with --base PATH_OR_ID",
     )
 
 
