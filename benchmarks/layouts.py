@@ -28,6 +28,7 @@ from fpcheck.attention import Tower, find_attention
 from fpcheck.checkpoint import read_checkpoint
 from fpcheck.encodings import decoded
 from fpcheck.errors import FpcheckError
+from fpcheck.filling import POOLED_ROLES
 from fpcheck.layouts import Role
 from fpcheck.signature import Moments, TowerProfile
 from fpcheck.signature.measure import measure
@@ -35,7 +36,6 @@ from fpcheck.source.local import LocalSource
 
 TOLERANCE = 1e-3
 ROLES = (Role.Q, Role.K, Role.V, Role.O)
-POOLED = (Role.QKV, Role.KV, Role.Q_GATE)
 
 
 class Measured(NamedTuple):
@@ -81,7 +81,7 @@ def _measured(tower: Tower, profile: TowerProfile) -> Iterator[Measured]:
         for piece in tower.layers[layer]:
             for role, _ in piece.pattern.sequence:
                 tensors[role].add(piece.tensor.name)
-        for role in (*ROLES, *POOLED):
+        for role in (*ROLES, *sorted(POOLED_ROLES)):
             moments: Moments | None = profile.roles.get(role, (None,) * len(profile.layers))[place]
             if moments:
                 yield Measured(tower.name, layer, role, moments.std, frozenset(tensors[role]))
@@ -101,7 +101,7 @@ def judged(folder: Path, name: str) -> Result:
         own = [m for m in found if m.role is role and _same(m, layer, tensors, found)]
         accounted |= {id(m) for m in own}
         if not own:
-            pooled = any(m.role in POOLED and m.tensors & tensors for m in found)
+            pooled = any(m.role in POOLED_ROLES and m.tensors & tensors for m in found)
             missing.append(f"{where}{' (pooled)' if pooled else ''}")
         elif all(abs(m.std - std) <= TOLERANCE * std for m in own):
             matched += 1
@@ -140,7 +140,8 @@ def _tensors(layer: Mapping[str, Any], role: Role) -> frozenset[str]:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Whole)
+    whole = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=whole)
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     parser.add_argument("--verbose", action="store_true", help="what was said of each, too")
     given = parser.parse_args(arguments)
@@ -163,10 +164,6 @@ def _print(result: Result, *, verbose: bool) -> None:
         lines += [f"said: {text}" for text in result.said[:6]]
     for line in lines:
         print(f"          {line}")
-
-
-class _Whole(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the description as they are."""
 
 
 if __name__ == "__main__":

@@ -161,7 +161,8 @@ def _reference(original: Original) -> Reference:
 
 def main(arguments: list[str], forms: Iterable[Form] = FORMS) -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Whole)
+    whole = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=whole)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     given = parser.parse_args(arguments).folders
     try:
@@ -174,10 +175,6 @@ def main(arguments: list[str], forms: Iterable[Form] = FORMS) -> int:
         print(line, flush=True)
         faults += isinstance(line, Line) and bool(line.faults)
     return 1 if faults else 0
-
-
-class _Whole(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of the description as they are."""
 
 
 if __name__ == "__main__":
