@@ -12,7 +12,7 @@ from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.errors import CheckError, UsageError
 from fpcheck.explain.meanings import leaf_of, meaning_of, rows_of
 from fpcheck.explain.names import form_of
-from fpcheck.explain.settings import Noted
+from fpcheck.explain.noted import Noted
 from fpcheck.filling import POOLED_ROLES
 from fpcheck.fitting import matrix
 from fpcheck.layouts import MATRICES, Kind, Layout, Role
@@ -109,7 +109,7 @@ def _chosen(towers: Iterable[Tower], name: str, unmeasured: Iterable[str]) -> To
         hint = "add the layout first; `fpcheck layouts explain` says more"
         raise CheckError(f"no attention was found: {reasons}", hint=hint)
     if name and name not in found:
-        raise UsageError(f"--tower {name}: there is none", hint=f"there are {', '.join(found)}")
+        raise UsageError(f"--tower {name}: there is none", hint=f"it has: {', '.join(found)}")
     return found[name] if name else max(found.values(), key=_importance)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fpcheck.cli import main
-from fpcheck.explain.settings import Noted
+from fpcheck.explain.noted import Noted
 from tests import test_layouts
 from tests.checkpoints import llama, write
 from tests.encodings import integers
