@@ -97,7 +97,7 @@ def _mixers(checkpoint: Checkpoint, stack: str) -> Mapping[int, str]:
     found: dict[int, str] = defaultdict(str)
     for site in sites(checkpoint.tensors, LEAVES):
         for numbers, block in site.blocks.items() if site.stack == stack else ():
-            for kind, leaves in MIXERS.items():
+            for kind, leaves in MIXERS:
                 if leaves <= block.keys():
                     found[numbers[0]] = kind
     return found

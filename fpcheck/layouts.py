@@ -535,12 +535,16 @@ JOINED_PARTS: Mapping[str, tuple[str, str]] = {
 }
 
 # What a layer holds in place of attention: leaves that must all be there, the module free.
-MIXERS: Mapping[str, frozenset[str]] = {
-    "state-space": frozenset({"A_log", "D", "conv1d.weight", "in_proj.weight", "out_proj.weight"}),
-    "recurrent": frozenset({"rg_lru.recurrent_param", "linear_out.weight"}),
-    "convolution": frozenset({"conv.weight", "in_proj.weight", "out_proj.weight"}),
-    "rwkv": frozenset({"time_decay", "receptance.weight", "output.weight"}),
-}
+MIXERS: tuple[tuple[str, frozenset[str]], ...] = (
+    (
+        "state-space",
+        frozenset({"A_log", "D", "conv1d.weight", "in_proj.weight", "out_proj.weight"}),
+    ),
+    ("state-space", frozenset({"ssm_a", "ssm_conv1d.weight", "ssm_out.weight"})),  # llama.cpp
+    ("recurrent", frozenset({"rg_lru.recurrent_param", "linear_out.weight"})),
+    ("convolution", frozenset({"conv.weight", "in_proj.weight", "out_proj.weight"})),
+    ("rwkv", frozenset({"time_decay", "receptance.weight", "output.weight"})),
+)
 
 # Parts of a stack's name that say it reads images, sound or the like: it is measured and reported,
 # but the text's stack is what a release is judged by first.
@@ -579,4 +583,6 @@ LAYER_TYPES = "layer_types"
 LATENT_SOURCES = "kv_source_layers"
 LATENT_SHARING_TYPES = frozenset({"mistral_large4", "mistral_large4_text"})
 
-LEAVES = frozenset().union(*(row.leaves for row in LAYOUTS), STATE_LEAVES, *MIXERS.values())
+LEAVES = frozenset().union(
+    *(row.leaves for row in LAYOUTS), STATE_LEAVES, *(leaves for _, leaves in MIXERS)
+)

@@ -108,3 +108,52 @@ def test_a_released_file_with_a_references_digest_is_identical_whatever_its_name
 
     assert main(["check", str(tmp_path / "release"), "--library", str(tmp_path / "lib")]) == 1
     assert "SHA-256" in capsys.readouterr().out
+
+
+def in_place_of_attention(names: str, layers: range) -> dict[str, np.ndarray]:
+    """What layers hold that have another mixer than attention."""
+    return {
+        f"model.layers.{layer}.{name}": np.ones((4, 4), "<f4")
+        for layer in layers
+        for name in names.split()
+    }
+
+
+MAMBA = "mamba.A_log mamba.D mamba.conv1d.weight mamba.in_proj.weight mamba.out_proj.weight"
+LFM2 = "conv.conv.weight conv.in_proj.weight conv.out_proj.weight"
+GRIFFIN = "temporal_block.rg_lru.recurrent_param temporal_block.linear_out.weight"
+LLAMA_CPP = "ssm_a ssm_conv1d.weight ssm_out.weight"
+
+
+@pytest.mark.parametrize("mixer", [MAMBA, LFM2, GRIFFIN, LLAMA_CPP])
+def test_layers_without_attention_are_not_missed(
+    mixer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, llama(layers=8) | in_place_of_attention(mixer, range(8, 30)))
+
+    assert main(["check", str(tmp_path)]) == 0
+    assert "not measured" not in capsys.readouterr().out
+
+
+def test_a_model_without_any_attention_is_unmeasured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, in_place_of_attention(MAMBA, range(24)))
+
+    assert main(["check", str(tmp_path)]) == 3
+    assert "no layer has attention: 24 state-space layers" in capsys.readouterr().out
+
+
+def test_what_an_unknown_block_is_nearest_to_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = {"q_proj": "query_proj", "k_proj": "key_proj", "v_proj": "value_proj"}
+    tensors = llama()
+    for old, new in parts.items():
+        tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
+    write(tmp_path, tensors)
+
+    assert main(["check", str(tmp_path)]) == 3
+    assert "the nearest layout is 'prophetnet', for which it lacks out_proj.weight" in (
+        capsys.readouterr().out
+    )
