@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.quantisers.k_quants import q4_k, q6_k
 from fpcheck.checkpoint import read_checkpoint
 from fpcheck.cli import main
 from fpcheck.encodings import decoded
@@ -16,7 +17,6 @@ from fpcheck.source import open_source
 from tests.data_folders import data, minilm
 from tests.gguf.conversion import BERT, LLAMA, ROLES, Family, convert, weights
 from tests.gguf.files import ATTENTION, Kind, converted, llama, values_of, write_gguf
-from tests.gguf.k_quants import q4_k, q6_k
 
 
 def everything(kind: Kind) -> Callable[[int, str], Kind]:

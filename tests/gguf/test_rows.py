@@ -12,12 +12,12 @@ from gguf.quants import dequantize, quantize
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.quantisers.k_quants import q4_k, q6_k
 from fpcheck.checkpoint import Checkpoint, Tensor, read_checkpoint
 from fpcheck.checkpoint.coding import BLOCK
 from fpcheck.encodings import decoded
 from fpcheck.encodings.gguf import Rows, ggml_rows
 from tests.gguf.files import Kind, converted, decoded_values, llama, values_of, write_gguf
-from tests.gguf.k_quants import q4_k, q6_k
 from tests.memory_source import MemorySource
 
 FILE = "model.gguf"
