@@ -56,7 +56,8 @@ class Coverage:
     def other(self) -> str:
         """What layers have in place of attention, in words, or ""."""
         counts = Counter(self.without.values())
-        return ", ".join(f"{count} {kind} layers" for kind, count in sorted(counts.items()))
+        words = ((count, kind, "" if count == 1 else "s") for kind, count in sorted(counts.items()))
+        return ", ".join(f"{count} {kind} layer{plural}" for count, kind, plural in words)
 
     @property
     def _name(self) -> str:

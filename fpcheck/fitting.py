@@ -15,6 +15,7 @@ from fpcheck.layouts import GATED_LEAVES, GATED_TYPES, LAYOUTS, Holds, Kind, Lay
 from fpcheck.packing import Pattern, Shape, whole
 
 Block = Mapping[str, Tensor]  # leaf → tensor
+LIKE = 0.7  # of at most 1: below it a layout's names are like any others
 MAX_NAMES = 50  # of an unknown block: attention has fewer tensors, and more would take long
 
 
@@ -81,9 +82,11 @@ def nearest(names: Iterable[str]) -> str:
     """The layout whose leaves are most like some names, and what is missing for it."""
     given = sorted(set(names))[:MAX_NAMES]
     row = max(LAYOUTS, key=lambda row: _likeness(row, given))
+    if _likeness(row, given) < LIKE:
+        return "no layout has names like theirs"
     missing = ", ".join(sorted(row.required - set(given)))
     if not missing:
-        return f"the config does not say that its layout is {row.name!r}"
+        return f"the names are those of layout {row.name!r}, which config or shapes do not confirm"
     return f"the nearest layout is {row.name!r}, for which it lacks {missing}"
 
 
