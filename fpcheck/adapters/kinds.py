@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fpcheck.checkpoint.adapter_config import ADAPTER_CONFIG, MAX_SHOWN
+from fpcheck.checkpoint.adapter_config import ADAPTER_CONFIG, MERGE, shown
 from fpcheck.errors import CheckError
 
-MERGE = (
-    "merge it with PEFT, and check the merged model: "
-    "AutoPeftModelForCausalLM.from_pretrained('FOLDER').merge_and_unload()"
-    ".save_pretrained('NEW_FOLDER')"
-)
-# Kinds of adapters that leave every weight as it is.
-NO_WEIGHTS = frozenset(
-    {"PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "ADAPTION_PROMPT"}
-    | {"CPT", "CARTRIDGE"}
-)
 # Settings that change what is merged, unless they are empty, and what each does.
 UNKNOWN_MERGE: Mapping[str, str] = {
     "alora_invocation_tokens": "the adapter is active for some tokens only, and cannot be merged",
@@ -44,20 +34,8 @@ KNOWN = (
 MAX_NAMED = 5  # unknown settings that are told
 
 
-def refuse_other_kinds(config: Mapping[str, Any]) -> None:
-    """Raise CheckError for an adapter whose merging is not known here."""
-    kind = config.get("peft_type")
-    if isinstance(kind, str) and kind in NO_WEIGHTS:
-        raise CheckError(
-            f"{ADAPTER_CONFIG}: peft_type: {kind} adds tokens and changes no weight of its base",
-            hint="check the base itself: its weights are what is released with this adapter",
-        )
-    if kind != "LORA":
-        raise CheckError(
-            f"{ADAPTER_CONFIG}: peft_type: {shown(kind)} is not one that fpcheck can merge; that "
-            "is LORA alone",
-            hint=MERGE,
-        )
+def refuse_unknown_merges(config: Mapping[str, Any]) -> None:
+    """Raise CheckError for a LoRA whose merging is not known here."""
     for key, reason in UNKNOWN_MERGE.items():
         if config.get(key):
             raise CheckError(f"{ADAPTER_CONFIG}: {key}: not merged here: {reason}", hint=MERGE)
@@ -74,15 +52,4 @@ def unfollowed(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Settings that say what is merged in a way that is not followed, in words."""
     unknown = [key for key, value in config.items() if value and key not in KNOWN.split()]
     found = [f"{shown(key)}: not known to this version: ignored" for key in unknown[:MAX_NAMED]]
-    for key in ("target_modules", "exclude_modules"):
-        value = config.get(key)
-        if isinstance(value, str) and value != "all-linear":
-            found.append(f"{key}: a regular expression, not run: every module with factors counts")
-        elif key == "exclude_modules" and value:
-            found.append(f"{key}: not followed: every module with factors counts")
     return tuple(f"{ADAPTER_CONFIG}: {text}" for text in found)
-
-
-def shown(value: Any) -> str:
-    """A value for a message."""
-    return repr(value[:MAX_SHOWN]) if isinstance(value, str) else repr(value)[:MAX_SHOWN]

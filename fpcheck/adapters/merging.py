@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fpcheck.adapters.kinds import MERGE
 from fpcheck.adapters.lora import ITEM, MAX_RANK, Lora
 from fpcheck.adapters.names import HINT, WRAPPED, Base, Named, Parts
 from fpcheck.adapters.settings import Settings
 from fpcheck.checkpoint import Checkpoint, Tensor
-from fpcheck.checkpoint.adapter_config import ADAPTER_CONFIG
+from fpcheck.checkpoint.adapter_config import ADAPTER_CONFIG, MERGE
 from fpcheck.checkpoint.coding import BLOCK
 from fpcheck.checkpoint.config import model_types
 from fpcheck.errors import CheckError, FormatError
@@ -50,8 +49,9 @@ def _target(parts: Parts, names: Base, settings: Settings) -> Tensor:
     """The base's matrix that a module's factors are added to."""
     if not settings.adapts(parts.module):
         raise _refusal(
-            f"{parts.module!r} has factors, but {ADAPTER_CONFIG} does not name it in "
-            "target_modules and layers_to_transform: PEFT would ignore them"
+            f"{parts.module!r} has factors, but is not adapted by what {ADAPTER_CONFIG} says in "
+            "target_modules, layers_to_transform, exclude_modules and modules_to_save: PEFT would "
+            "ignore them"
         )
     missing = {"a", "b", *(["magnitude"] if settings.dora else [])} - set(parts.found)
     if missing or ("magnitude" in parts.found) != settings.dora:

@@ -12,7 +12,17 @@ from fpcheck.source import Source, read_small
 
 ADAPTER_CONFIG = "adapter_config.json"
 MAX_BYTES = 1_000_000
-MAX_SHOWN = 120  # characters of a base's name in a message
+MAX_SHOWN = 120  # characters of a value in a message
+MERGE = (
+    "merge it with PEFT, and check the merged model: "
+    "AutoPeftModelForCausalLM.from_pretrained('FOLDER').merge_and_unload()"
+    ".save_pretrained('NEW_FOLDER')"
+)
+# Kinds of adapters that leave every weight as it is.
+NO_WEIGHTS = frozenset(
+    {"PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "ADAPTION_PROMPT"}
+    | {"CPT", "CARTRIDGE"}
+)
 
 
 def read_adapter_config(source: Source) -> Mapping[str, Any]:
@@ -34,9 +44,32 @@ def base_name(config: Mapping[str, Any]) -> str:
     return repr(name[:MAX_SHOWN]) if isinstance(name, str) and name else "a base it does not name"
 
 
+def shown(value: Any) -> str:
+    """A value for a message."""
+    return repr(value[:MAX_SHOWN]) if isinstance(value, str) else repr(value)[:MAX_SHOWN]
+
+
+def refuse_other_kinds(config: Mapping[str, Any]) -> None:
+    """Raise CheckError for an adapter that is no LoRA: with its base it cannot be merged either."""
+    kind = config.get("peft_type")
+    if isinstance(kind, str) and kind in NO_WEIGHTS:
+        raise CheckError(
+            f"{ADAPTER_CONFIG}: peft_type: {kind} adds tokens and changes no weight of its base",
+            hint="check the base itself: its weights are what is released with this adapter",
+        )
+    if kind != "LORA":
+        raise CheckError(
+            f"{ADAPTER_CONFIG}: peft_type: {shown(kind)} is not one that fpcheck can merge; that "
+            "is LORA alone",
+            hint=MERGE,
+        )
+
+
 def refuse_alone(source: Source) -> NoReturn:
     """Raise CheckError: an adapter without its base has no attention matrices."""
-    base = base_name(read_adapter_config(source))
+    config = read_adapter_config(source)
+    refuse_other_kinds(config)
+    base = base_name(config)
     raise CheckError(
         f"{source.origin}: an adapter of {base}: its own weights are no attention matrices, only "
         "what is added to those of its base",

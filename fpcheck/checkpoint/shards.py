@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,13 +11,20 @@ from fpcheck.checkpoint.header import Tensor, parse_header
 from fpcheck.checkpoint.index_file import read_index, rebuild
 from fpcheck.checkpoint.room import Room
 from fpcheck.checkpoint.strays import stray_weights
-from fpcheck.checkpoint.weight_sets import SUFFIX, WeightSet, choose, listed, reason, weight_sets
+from fpcheck.checkpoint.sub_models import refuse_modules, refuse_pipeline
+from fpcheck.checkpoint.weight_sets import (
+    SUFFIX,
+    WeightSet,
+    choose,
+    listed,
+    reason,
+    refuse_fallback,
+    weight_sets,
+)
 from fpcheck.errors import CheckError, FormatError, UsageError
 from fpcheck.source import Source
 
-PIPELINE = "model_index.json"  # diffusers' table of the models in sub-folders
 ADAPTER = "adapter_model"
-MAX_FOLDERS = 8  # that a message names
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,14 @@ def find_shards(source: Source) -> Shards:
     adapter = sets.pop(ADAPTER, None)
     if ADAPTER_CONFIG in files and sets:
         refuse_embedded(source, next(iter(sets.values())).shown)
-    if PIPELINE in files:
-        _refuse_pipeline(source)
+    refuse_pipeline(source)
+    refuse_modules(source, heads=bool(sets) and not any(s.loader for s in sets.values()))
     if not sets and (adapter or ADAPTER_CONFIG in files):
         refuse_alone(source)
     if not sets:
-        raise _nothing(files)
+        raise _nothing(source)
     chosen = choose(sets)
+    refuse_fallback(chosen, files)
     found = _members(source, chosen)
     taken = {*found.names, found.index}
     others = [own for own in sets.values() if own is not chosen and not taken.issuperset(own.files)]
@@ -66,6 +73,7 @@ def find_adapter(source: Source) -> Shards:
     files = source.files()
     found = weight_sets(files).get(ADAPTER)
     if found:
+        _refuse_pickle_beside(found, files)
         return _members(source, found)
     pickle = refused(name for name in files if name.startswith(ADAPTER + "."))
     if pickle:
@@ -115,25 +123,22 @@ def _members(source: Source, chosen: WeightSet) -> Shards:
     return Shards(shards, notes=(whole,))
 
 
-def _refuse_pipeline(source: Source) -> None:
-    """A pipeline is several models, and each may descend from another one."""
-    weights = stray_weights(source.files(), ())
-    folders = dict.fromkeys(name.rpartition("/")[0] for name in weights if "/" in name)
-    if folders:
-        first = shlex.quote(f"{source.origin.name}/{next(iter(folders))}")
-        fetch = "download it, and " if source.origin.commit else ""
-        raise CheckError(
-            f"{PIPELINE}: a pipeline of several models: {listed(folders, MAX_FOLDERS)}",
-            hint=f"{fetch}check each one of them: fpcheck check {first}",
+def _refuse_pickle_beside(found: WeightSet, files: Iterable[str]) -> None:
+    """PEFT loads a single file, else the pickle; it knows no shards."""
+    pickle = ADAPTER + ".bin"
+    if not found.single and pickle in files:
+        raise FormatError(
+            f"{pickle} is what PEFT loads, as there is no {ADAPTER}{SUFFIX}; {found.shown} is not",
+            hint=f"remove {pickle}, or save the adapter again with PEFT",
         )
 
 
-def _nothing(files: Iterable[str]) -> CheckError:
+def _nothing(source: Source) -> CheckError:
     """The error for a folder without what is looked for, which says what lies there instead."""
-    weights = stray_weights(files, ())
+    weights = stray_weights(source.files(), ())
     below = [name for name in weights if name.endswith(SUFFIX)]
     other = refused(weights)
-    message = "no safetensors file in the checkpoint"
+    message = f"{source.origin}: no safetensors file at its top, and no .gguf, which is read, too"
     if below:
         return CheckError(message, hint=f"there is {listed(below)}: name that folder or file")
     if other:

@@ -21,6 +21,15 @@ DEFAULTS: Mapping[str, str] = {
     "model": "transformers",
     "diffusion_pytorch_model": "diffusers",
 }
+# What they take, of other forms, when they find no safetensors of that name; indices included.
+FALLBACKS: Mapping[str, str] = {
+    "pytorch_model.bin": "transformers",
+    "tf_model.h5": "transformers",
+    "flax_model.msgpack": "transformers",
+    "diffusion_pytorch_model.bin": "diffusers",
+    "diffusion_flax_model.msgpack": "diffusers",
+}
+INDEXED = ".index.json"
 # What some loaders take instead when it is there, and which.
 PREFERRED: Mapping[str, str] = {"consolidated": "which vLLM loads instead"}
 MAX_NAMED = 3  # files, or numbers of shards, that a message names
@@ -45,6 +54,11 @@ class WeightSet:
     def index(self) -> str:
         """The index of its shards, or ""."""
         return next((file for file in self.files if _INDEX.fullmatch(file)), "")
+
+    @property
+    def loader(self) -> str:
+        """Who loads it unasked, or "": numbered shards without an index are found by nobody."""
+        return DEFAULTS.get(self.name, "") if self.single or self.index else ""
 
     @property
     def numbered(self) -> dict[str, tuple[int, int]]:
@@ -115,6 +129,23 @@ def choose(sets: Mapping[str, WeightSet]) -> WeightSet:
         "what loaders take unasked",
         hint="name the one to check instead of the folder, and check each that is released",
     )
+
+
+def refuse_fallback(chosen: WeightSet, files: Iterable[str]) -> None:
+    """Raise FormatError where a loader that does not know this set takes a file of another form."""
+    loaders = ((file, FALLBACKS.get(file.removesuffix(INDEXED), "")) for file in files)
+    other = next((row for row in loaders if row[1] not in ("", chosen.loader)), None)
+    if other:
+        file, loader = other
+        default = next(name for name, own in DEFAULTS.items() if own == loader) + SUFFIX
+        named = chosen.single or chosen.index
+        way = "name the file to check" if named else f"add {chosen.name[:80]}{SUFFIX}{INDEXED}"
+        raise FormatError(
+            f"{file} is what {loader} loads unasked, as there is no {default} or index of its "
+            f"shards; {chosen.shown} is loaded by those who ask for it",
+            hint=f"remove {file}, or convert it to {default} and check that; or {way}, and release "
+            "that alone",
+        )
 
 
 def reason(chosen: WeightSet, others: Sequence[WeightSet]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fpcheck.adapters.targets import modules
 from fpcheck.cli import main
+from fpcheck.errors import CheckError
 from tests.adapters.samples import (
     PREFIX,
     Tensors,
@@ -190,7 +193,68 @@ BAD: dict[str, tuple[dict[str, Any], Change | None, tuple[str, ...]]] = {
     "a matrix saved and adapted": (
         {"modules_to_save": ["q_proj"]},
         added(f"{MODULE}.weight"),
-        ("both mean the base's",),
+        (f"'{MODULE}' has factors", "modules_to_save"),
+    ),
+    "a module that is saved by a name with a dot": (
+        {"modules_to_save": ["q.proj"]},  # for PEFT, any character
+        None,
+        (f"'{MODULE}' has factors",),
+    ),
+    "a pattern of saved modules": (
+        {"modules_to_save": ["(q|k)_proj"]},
+        None,
+        ("modules_to_save: '(q|k)_proj': fpcheck does not run patterns from a file",),
+    ),
+    "saved modules without end": (
+        {"modules_to_save": ["x"] * 101},
+        None,
+        ("modules_to_save: expected at most 100 names",),
+    ),
+    "an excluded module": (
+        {"exclude_modules": ["k_proj", "self_attn.q_proj"]},
+        None,
+        (f"'{MODULE}' has factors", "exclude_modules", "PEFT would ignore them"),
+    ),
+    "a module that a pattern of names excludes": (
+        {"exclude_modules": r".*\.(k_proj|q_proj)"},
+        None,
+        (f"'{MODULE}' has factors",),
+    ),
+    "a pattern that excludes": (
+        {"exclude_modules": "(a+)+"},
+        None,
+        (
+            "exclude_modules: '(a+)+': fpcheck does not run patterns from a file",
+            "merge it with PEFT, and check the merged model",
+        ),
+    ),
+    "a pattern of targets": (
+        {"target_modules": r".*layers\.[0-2]\..*_proj"},
+        None,
+        ("target_modules: '.*layers", "fpcheck does not run patterns from a file"),
+    ),
+    "a name of targets that must be the whole": (
+        {"target_modules": "q_proj"},
+        None,
+        (f"'{MODULE}' has factors",),
+    ),
+    "names of targets of which one must be the whole": (
+        {"target_modules": ".*k_proj|q_proj"},
+        None,
+        (f"'{MODULE}' has factors",),
+    ),
+    "no targets": ({"target_modules": None}, None, ("target_modules: not there", "own tables")),
+    "targets that are no names": ({"target_modules": {"q_proj": 1}}, None, ("expected names",)),
+    "excluded numbers": ({"exclude_modules": [1]}, None, ("exclude_modules: expected names",)),
+    "layers beside a pattern": (
+        {"target_modules": "all-linear", "layers_to_transform": [2]},
+        None,
+        ("layers_to_transform: expected none beside a pattern",),
+    ),
+    "a layer of the stack that PEFT finds first": (
+        {"layers_to_transform": [2], "layers_pattern": ["self_attn", "layers"]},
+        renamed("model.layers.2.self_attn.0.q_proj"),
+        ("'model.layers.2.self_attn.0.q_proj' has factors",),
     ),
     "a bias that is not announced": (
         {},
@@ -325,10 +389,7 @@ def test_dora_is_refused_where_rows_are_no_outputs(
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({"target_modules": ".*(a+)+_proj"}, "target_modules: a regular expression, not run"),
-        ({"exclude_modules": ["k_proj"]}, "exclude_modules: not followed"),
         ({"merges_twice": True}, "'merges_twice': not known to this version: ignored"),
-        ({"exclude_modules": "(a+)+"}, "exclude_modules: a regular expression, not run"),
     ],
 )
 def test_what_is_not_followed_is_said(
@@ -342,3 +403,80 @@ def test_what_is_not_followed_is_said(
     report = json.loads(capsys.readouterr().out)
     assert any(word in reason for reason in report["signature"]["unmeasured"])
     assert report["outcome"] == "warn"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"target_modules": "All-Linear"},
+        {"target_modules": ".*q_proj"},
+        {"target_modules": r".*\.(?:k_proj|q_proj)"},
+        {"target_modules": r".*k_proj|.*self_attn\.q_proj"},
+        {"target_modules": r"model\.layers\.2\.self_attn\.q_proj"},
+        {"target_modules": [MODULE], "layers_to_transform": [0]},
+        {"exclude_modules": ["k_proj", "proj", "layers.2"]},
+        {"exclude_modules": "q_proj"},
+        {"exclude_modules": r".*(k_proj|q)"},
+        {"exclude_modules": ""},
+        {"modules_to_save": ["proj", "model.layer"]},
+    ],
+)
+def test_what_peft_adapts_is_merged_without_a_word(
+    settings: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_base(tmp_path / "base", a_llama())
+    adapter = write_adapter(tmp_path / "adapter", given(), **settings)
+
+    main(["check", str(adapter), "--base", str(base), "--format", "json"])
+
+    assert not json.loads(capsys.readouterr().out)["signature"]["unmeasured"]
+
+
+PATTERNS = (
+    *("q_proj", ".*q_proj", r".*\.q_proj", r".*\.(q_proj|k)", "(q_proj|.k)", r"\.(q_proj|k)"),
+    *("a.q_proj", ".*(?:q_proj|k-2)", "q_proj|.*k", r"a\.q_proj", r".*a\.q_proj|k", ".*", ""),
+    *("(?i)Q_PROJ", "(.*q_proj)", "q_proj|", ".*.q_proj", "(q_proj", "q_proj)", "(?!q)k", ".*()"),
+)
+NAMES = ("q_proj", "a.q_proj", "aq_proj", "a\nb.q_proj", "k", ".k", "a.k", "k-2", "q_proj.k", "a.b")
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_that_is_followed_means_what_it_does_to_python(pattern: str) -> None:
+    try:
+        found = modules({"target_modules": pattern})
+    except CheckError:
+        return
+
+    expected = [bool(re.fullmatch(pattern, name)) for name in NAMES]
+    assert [found.adapts(name) for name in NAMES] == expected
+
+
+def test_a_pattern_without_end_is_refused_at_once() -> None:
+    with pytest.raises(CheckError, match="does not run patterns"):
+        modules({"target_modules": ".*(" + "a|" * 1_000 + "a)"})
+
+
+@pytest.mark.parametrize("kind", ["LOHA", "IA3", "PROMPT_TUNING"])
+def test_what_cannot_be_merged_is_told_before_a_base_is_asked_for(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter = write_adapter(tmp_path, given(), peft_type=kind)
+
+    assert main(["check", str(adapter)]) == 3
+
+    error = capsys.readouterr().err
+    assert f"peft_type: {'' if kind == 'PROMPT_TUNING' else chr(39)}{kind}" in error
+    assert "--base" not in error
+
+
+def test_a_pickle_that_peft_loads_instead_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_base(tmp_path / "base", a_llama())
+    adapter = write_adapter(tmp_path / "adapter", given())
+    file = adapter / "adapter_model.safetensors"
+    file.rename(adapter / "adapter_model-00001-of-00001.safetensors")
+    (adapter / "adapter_model.bin").touch()
+
+    assert main(["check", str(adapter), "--base", str(base)]) == 3
+    assert "adapter_model.bin is what PEFT loads" in capsys.readouterr().err

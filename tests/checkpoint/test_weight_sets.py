@@ -33,6 +33,19 @@ def weights(*names: str, seed: int = 1) -> Build:
     return put(*names, content=safetensors(llama(seed=seed)))
 
 
+def modules(*entries: tuple[str, str]) -> Build:
+    """sentence-transformers' table: the class and the path of each module."""
+    table = [
+        {"idx": n, "name": str(n), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for n, (kind, path) in enumerate(entries)
+    ]
+    return put("modules.json", content=json.dumps(table).encode())
+
+
+HEADS = (("Pooling", "1_Pooling"), ("Dense", "2_Dense"))
+BELOW = weights("0_Transformer/model.safetensors", "2_Dense/model.safetensors")
+
+
 def model(folder: Path) -> None:
     write(folder, llama())
 
@@ -138,9 +151,34 @@ CHOSEN: dict[str, tuple[tuple[Build, ...], str, tuple[str, ...]]] = {
         ("checkpoint-500/model.safetensors",),
     ),
     "a sentence transformer": (
-        (model, put("modules.json"), weights("2_Dense/model.safetensors")),
+        (model, modules(("Transformer", ""), *HEADS), weights("2_Dense/model.safetensors")),
         "",
         ("2_Dense/model.safetensors",),
+    ),
+    "a sentence transformer without weights of heads": (
+        (model, put("modules.json", "1_Pooling/config.json", content=b"not looked at")),
+        "",
+        (),
+    ),
+    "a model that modules do not name, below": (
+        (model, modules(("Transformer", "."), *HEADS), weights("0_Transformer/a.safetensors")),
+        "",
+        ("0_Transformer/a.safetensors",),
+    ),
+    "a variant beside a pickled variant": (
+        (model, renamed("model.", "model.fp16."), put("pytorch_model.fp16.bin")),
+        "variant='fp16'",
+        ("pytorch_model.fp16.bin",),
+    ),
+    "a model of diffusers beside its pickle": (
+        (model, renamed("model.", "diffusion_pytorch_model."), put("diffusion_pytorch_model.bin")),
+        "",
+        ("diffusion_pytorch_model.bin",),
+    ),
+    "a default below": (
+        (model, renamed("model.", "mine."), put("old/pytorch_model.bin")),
+        "",
+        ("old/pytorch_model.bin",),
     ),
     "a model of diffusers": (
         (model, renamed("model.", "diffusion_pytorch_model.")),
@@ -273,8 +311,99 @@ REFUSED: dict[str, tuple[tuple[Build, ...], tuple[str, ...]]] = {
         ("a pipeline of several models",),
     ),
     "a model in a sub-folder": (
-        (weights("0_Transformer/model.safetensors"), put("modules.json")),
-        ("there is '0_Transformer/model.safetensors': name that folder or file",),
+        (weights("inner/model.safetensors"),),
+        (
+            "/release: no safetensors file at its top, and no .gguf, which is read, too",
+            "there is 'inner/model.safetensors': name that folder or file",
+        ),
+    ),
+    "a sentence transformer below": (
+        (modules(("Transformer", "0_Transformer"), *HEADS), BELOW),
+        (
+            "modules.json: sentence-transformers loads the model from a sub-folder: '0_Tr",
+            "/release/0_Transformer",
+        ),
+    ),
+    "a sentence transformer below a decoy": (
+        (model, modules(("Transformer", "0_Transformer"), *HEADS), BELOW),
+        ("loads the model from a sub-folder: '0_Transformer'\n",),
+    ),
+    "a sentence transformer below a decoy, in words of its own": (
+        (model, modules(("Dense", "./x/../0_Transformer/"), *HEADS), BELOW),
+        ("loads the model from a sub-folder: '0_Transformer'\n",),
+    ),
+    "a sentence transformer that comes second": (
+        (model, modules(("Pooling", ""), ("Transformer", "0_Transformer")), BELOW),
+        ("loads the model from a sub-folder: '0_Transformer'\n",),
+    ),
+    "a pickled sentence transformer below a decoy": (
+        (model, modules(("CLIPModel", "0")), put("0/pytorch_model.bin")),
+        ("loads the model from a sub-folder: '0'",),
+    ),
+    "heads below a decoy of one's own name": (
+        (weights("a.safetensors"), modules(("Transformer", ""), *HEADS), BELOW),
+        ("loads the model from a sub-folder: '2_Dense'",),
+    ),
+    "a module outside": (
+        (model, modules(("Transformer", "../other")), BELOW),
+        ("modules.json: entry 0: path: '../other' is no folder",),
+    ),
+    "a module at the root": (
+        (model, modules(("Transformer", "/other")), BELOW),
+        ("path: '/other' is no folder",),
+    ),
+    "modules that are no list": (
+        (model, put("modules.json", content=b"{}"), BELOW),
+        ("modules.json: expected a list",),
+    ),
+    "modules that are no JSON": (
+        (model, put("modules.json", content=b"[" * 100_000), BELOW),
+        ("modules.json: JSON nested too deeply",),
+    ),
+    "modules that two readers read differently": (
+        (model, put("modules.json", content=b'[{"path": "", "path": "0_Transformer"}]'), BELOW),
+        ("'path' stands twice",),
+    ),
+    "modules without a path": (
+        (model, put("modules.json", content=b'[{"type": "Transformer"}]'), BELOW),
+        ("entry 0: expected an object with a path",),
+    ),
+    "modules that are too many": (
+        (model, put("modules.json", content=b" " * 1_000_001), BELOW),
+        ("more than the 1,000,000",),
+    ),
+    "a name of one's own beside the default of another form": (
+        (weights("weights.safetensors"), put("pytorch_model.bin")),
+        (
+            "pytorch_model.bin is what transformers loads unasked, as there is no model.safet",
+            "'weights.safetensors' is loaded by those who ask",
+            "remove pytorch_model.bin, or convert it to model.safetensors",
+            "or name the file to check",
+        ),
+    ),
+    "a variant beside the default of another form": (
+        (weights("model.fp16.safetensors"), put("pytorch_model.bin.index.json")),
+        ("pytorch_model.bin.index.json is what transformers loads unasked",),
+    ),
+    "a variant in shards beside the default of another form": (
+        (fp16_sharded, put("tf_model.h5")),
+        ("tf_model.h5 is what transformers loads unasked",),
+    ),
+    "Mistral's own file beside the default of another form": (
+        (weights("consolidated.safetensors"), put("flax_model.msgpack")),
+        ("flax_model.msgpack is what transformers loads unasked",),
+    ),
+    "a variant of diffusers beside the default of another form": (
+        (weights("diffusion_pytorch_model.fp16.safetensors"), put("diffusion_pytorch_model.bin")),
+        ("diffusion_pytorch_model.bin is what diffusers loads unasked",),
+    ),
+    "the default of one loader beside that of another": (
+        (model, put("diffusion_pytorch_model.bin")),
+        ("diffusion_pytorch_model.bin is what diffusers loads unasked",),
+    ),
+    "shards without an index beside the default of another form": (
+        (sharded, without(INDEX), put("pytorch_model.bin")),
+        ("pytorch_model.bin is what transformers loads", f"add {INDEX}"),
     ),
     "an adapter beside a model": (
         (model, put("adapter_config.json", "adapter_model.safetensors", content=b"{}")),
@@ -326,6 +455,14 @@ def test_either_of_two_sets_can_be_named(
     named = {item["name"] for item in found["files"]} - {"config.json"}
     assert named == ({SINGLE} if file == SINGLE else {INDEX, FIRST, SECOND})
     assert not found["unmeasured"]
+
+
+def test_a_file_that_is_named_is_all_that_is_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built(tmp_path, model, renamed("model.", "mine."), put("pytorch_model.bin"))
+
+    assert not report(tmp_path / "mine.safetensors", capsys)["signature"]["unmeasured"]
 
 
 def test_a_link_beside_a_named_index_may_not_leave_the_folder(
