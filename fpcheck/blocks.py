@@ -177,8 +177,7 @@ def _kind(site: Site, row: Layout, tensors: Mapping[str, Tensor], config: Config
     for part in site.module.split("."):
         if part in KIND_OF_MODULE:
             return KIND_OF_MODULE[part]
-    types = model_types(config)
-    if STATE_LEAVES & tensors.keys() and (not types or types & STATE_TYPES):
+    if STATE_LEAVES & tensors.keys() and model_types(config) & STATE_TYPES:
         return Kind.LINEAR
     found = (KIND_OF_STACK[part] for part in site.stack.split(".") if part in KIND_OF_STACK)
     return next(found, Kind.SELF)

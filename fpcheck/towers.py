@@ -9,7 +9,8 @@ from typing import Any
 
 from fpcheck.blocks import Block
 from fpcheck.checkpoint import Tensor
-from fpcheck.checkpoint.config import integer, model_types
+from fpcheck.checkpoint.architectures import LAYER_KEYS
+from fpcheck.checkpoint.config import integer, is_stated, model_types, own_type
 from fpcheck.layouts import DEPTHS, DEPTHS_OF_TYPE, OTHER_TOWERS
 from fpcheck.stacks import largest, stacks
 
@@ -35,11 +36,28 @@ def depth(stack: str, config: Mapping[str, Any]) -> int | None:
         key, first = DEPTHS_OF_TYPE[model_type]
         count = integer(config, key)
         return None if count is None else count + first
+    if _counts(config):
+        return _own_depth(stack, config)
     for part, keys in DEPTHS.items():
         found = integer(config, *keys) if part in stack else None
         if found is not None:
             return found
     return None
+
+
+def _counts(config: Mapping[str, Any]) -> bool:
+    """Whether the architecture is one whose config must count its layers, under a known key."""
+    return bool(LAYER_KEYS.get(own_type(config), ("", ""))[0])
+
+
+def _own_depth(stack: str, config: Mapping[str, Any]) -> int | None:
+    """The same for an architecture whose keys are known: no other key is read by its loader."""
+    own, decoder = LAYER_KEYS[own_type(config)]
+    if decoder and "dec" in stack and is_stated(config, decoder):
+        return integer(config, decoder)
+    stated = [key for key in dict.fromkeys((own, "num_hidden_layers")) if is_stated(config, key)]
+    found = {integer(config, key) for key in stated}
+    return found.pop() if len(found) == 1 else None
 
 
 def belonging(
@@ -52,7 +70,9 @@ def belonging(
     stack. Matrices of another width cannot be of the same stack.
     """
     stack = blocks[0].stack
-    limit = depth(stack, config) if stack == main else None
+    limit = depth(stack, config) if stack == main or is_text(stack) else None
+    if limit is None and is_text(stack) and _counts(config):
+        return [], [f"{stack}: config.json does not say clearly how many layers it has"]
     within = [b for b in blocks if limit is None or b.layer < limit]
     wanted = _width(within)
     kept = [b for b in within if b.nested or b.width in (wanted, None)]

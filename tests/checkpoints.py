@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+LAYER_KEYS = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers"}
 ROLES = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "o_proj"}
 NAMES = {"<f4": "F32", "<f8": "F64", "<f2": "F16", "|i1": "I8", "<i8": "I64", "|u1": "U8"}
 
@@ -58,8 +60,18 @@ def write(
     """A checkpoint's folder with model.safetensors and config.json."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_bytes(safetensors(tensors))
-    (folder / "config.json").write_text(json.dumps(config or {"model_type": "llama"}))
+    given = config if config is not None and not config else counted(tensors, config)
+    (folder / "config.json").write_text(json.dumps(given))
     return folder
+
+
+def counted(tensors: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A config, a Llama's unless one is given, that counts the layers of these tensors."""
+    if config and LAYER_KEYS & config.keys():
+        return dict(config)
+    found = [re.search(r"(?:^|\.)(\d+)\.(?!auto_model)", name) for name in tensors]
+    layers = max((int(match[1]) + 1 for match in found if match), default=1)
+    return {"num_hidden_layers": layers, **(config or {"model_type": "llama"})}
 
 
 def write_sharded(folder: Path, tensors: Mapping[str, np.ndarray], shards: int = 2) -> Path:
@@ -74,5 +86,5 @@ def write_sharded(folder: Path, tensors: Mapping[str, np.ndarray], shards: int =
         weight_map |= dict.fromkeys(mine, file)
     index = {"metadata": {}, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    (folder / "config.json").write_text('{"model_type": "llama"}')
+    (folder / "config.json").write_text(json.dumps(counted(tensors)))
     return folder

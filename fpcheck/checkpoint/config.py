@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fpcheck.checkpoint.architectures import LAYER_KEYS
 from fpcheck.checkpoint.pointers import refuse_pointer
 from fpcheck.checkpoint.strict_json import parse_object
 from fpcheck.errors import FormatError
@@ -33,11 +34,19 @@ def read_config(source: Source) -> Mapping[str, Any]:
 
 
 def views(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The language model's settings: its sub-config, then the top level."""
-    for key in SUB_CONFIGS:
-        if isinstance(config.get(key), dict):
-            yield config[key]
-    yield config
+    """The language model's settings: its sub-config, then the top level.
+
+    The top level alone for architectures that have no sub-config: their loaders ignore one.
+    """
+    found = (config[key] for key in SUB_CONFIGS if isinstance(config.get(key), dict))
+    inner = None if own_type(config) in LAYER_KEYS else next(found, None)
+    yield from (config,) if inner is None else (inner, config)
+
+
+def own_type(config: Mapping[str, Any]) -> str:
+    """The architecture that the config itself names, "" when it names none."""
+    value = config.get("model_type")
+    return value if isinstance(value, str) else ""
 
 
 def integer(config: Mapping[str, Any], *keys: str) -> int | None:
