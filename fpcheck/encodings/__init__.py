@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from fpcheck.checkpoint import Checkpoint
+from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.encodings.awq import awq
 from fpcheck.encodings.bitsandbytes_4bit import bitsandbytes_4bit
 from fpcheck.encodings.bitsandbytes_int8 import bitsandbytes_int8
+from fpcheck.encodings.collecting import counted
 from fpcheck.encodings.float4 import float4
 from fpcheck.encodings.float8 import float8
 from fpcheck.encodings.found import Found, Scheme
@@ -22,7 +23,9 @@ from fpcheck.encodings.gguf import ggml_rows
 from fpcheck.encodings.gptq import gptq
 from fpcheck.encodings.microscaled import microscaled
 from fpcheck.encodings.packed_integers import packed_integers
+from fpcheck.encodings.unconverted import FAULT, unconverted
 from fpcheck.encodings.unknown import unknown
+from fpcheck.source.split import SUFFIX
 
 __all__ = ["SCHEMES", "Found", "Scheme", "decoded"]
 
@@ -52,8 +55,16 @@ def decoded(checkpoint: Checkpoint) -> tuple[Checkpoint, tuple[str, ...]]:
     for name in _contested(found):
         tensors[name] = replace(tensors[name], dtype="codes of two schemes", coding=None)
         faults.append(f"{name}: two schemes recognise it: remove the tensors of one of them")
+    exempt = list(unconverted(checkpoint, _given(tensors)))
+    tensors |= {n: replace(tensors[n], dtype="codes of no loader", coding=None) for n in exempt}
+    faults += [f"{name}: {counted(FAULT, len(exempt))}" for name in exempt[:1]]
     ordered = {name: tensors[name] for name in sorted(tensors)}
     return replace(checkpoint, tensors=ordered), tuple(dict.fromkeys(faults))
+
+
+def _given(tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    """The matrices that are decoded by what config.json says, as those of GGUF files are not."""
+    return (n for n, t in tensors.items() if t.coding and not t.file.endswith(SUFFIX))
 
 
 def _contested(found: Iterable[Found]) -> Iterator[str]:

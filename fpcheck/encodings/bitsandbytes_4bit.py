@@ -14,12 +14,14 @@ from fpcheck.encodings.collecting import Collection
 from fpcheck.encodings.found import Found
 from fpcheck.encodings.four_bits import MAP_BYTES, TABLES, WIDE, FourBits
 from fpcheck.encodings.quant_state import MAX_BYTES, Nested, parse_state
+from fpcheck.encodings.settings import no_method
 from fpcheck.encodings.small_reads import contents
 from fpcheck.errors import FormatError
 
 STATE = "quant_state.bitsandbytes__"
 ABSMAX, NESTED_ABSMAX, NESTED_MAP = "absmax", "nested_absmax", "nested_quant_map"
 STATES = tuple(STATE + kind for kind in TABLES)
+METHODS, FLAG = frozenset({"bitsandbytes"}), "load_in_4bit"
 PARTS = (ABSMAX, NESTED_ABSMAX, NESTED_MAP, "quant_map", *STATES)
 Parts = Mapping[str, Tensor]
 
@@ -32,14 +34,22 @@ def bitsandbytes_4bit(checkpoint: Checkpoint) -> Found:
     matrices = [(tensors[name], _parts(name, tensors)) for name in names if name in tensors]
     states = [part for _, parts in matrices for key, part in parts.items() if STATE in key]
     read = contents(checkpoint.source, states, MAX_BYTES)
+    fault = no_method(checkpoint, METHODS, FLAG) if matrices else ""
     for codes, parts in matrices:
         try:
             coding = _coding(codes, parts, read)
+            _refuse(fault)
         except (FormatError, ValueError) as error:
             found.refuse(codes, str(error), parts.values())
         else:
             found.add(codes.name, coding, coding.state.shape, parts.values())
     return found.found()
+
+
+def _refuse(fault: str) -> None:
+    """Raise ValueError for a fault."""
+    if fault:
+        raise ValueError(fault)
 
 
 def _ends(name: str) -> list[str]:
@@ -58,6 +68,8 @@ def _coding(codes: Tensor, parts: Parts, read: Mapping[str, bytes]) -> FourBits:
     if len(kinds) != 1 or parts[STATE + kinds[0]].name not in read:
         raise ValueError("it has no quant_state that says how its 4-bit codes are to be read")
     state = parse_state(read[parts[STATE + kinds[0]].name], kinds[0])
+    if len(codes.shape) != 2 or 1 not in codes.shape:
+        raise ValueError(f"4-bit codes are a column, not {list(codes.shape)} of {codes.dtype}")
     elements = math.prod(state.shape)
     if codes.stop - codes.start != (elements + 1) // 2:
         held, shape = f"{codes.stop - codes.start:,} bytes", list(state.shape)

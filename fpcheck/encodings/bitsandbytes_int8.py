@@ -13,9 +13,11 @@ from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.encodings.collecting import Collection
 from fpcheck.encodings.found import Found
 from fpcheck.encodings.scaled import Grid, Scaled
+from fpcheck.encodings.settings import no_method
 from fpcheck.encodings.siblings import weight_scales
 from fpcheck.encodings.small_reads import contents
 
+METHODS, FLAG = frozenset({"bitsandbytes"}), "load_in_8bit"
 WORDS = "bitsandbytes, int8"
 SCALES, FORMAT = ".SCB", ".weight_format"
 RECIPROCAL = 7.874015748718502e-3
@@ -29,6 +31,7 @@ def bitsandbytes_int8(checkpoint: Checkpoint) -> Found:
     formats = [checkpoint.tensors.get(_module(weight) + FORMAT) for weight, _ in pairs]
     stated = contents(checkpoint.source, filter(None, formats), 1)
     beside = weight_scales(checkpoint.tensors) if pairs else {}
+    fault = no_method(checkpoint, METHODS, FLAG) if pairs else ""
     for (weight, scales), layout in zip(pairs, formats, strict=True):
         shape = weight.shape[0], weight.shape[1]
         others = [tensor for tensor in (scales, layout) if tensor]
@@ -39,6 +42,8 @@ def bitsandbytes_int8(checkpoint: Checkpoint) -> Found:
             found.refuse(weight, "it has scales of another kind than SCB beside it", others)
         elif layout and stated.get(layout.name) != ROW_BY_ROW:
             found.refuse(weight, "its weight_format is not 0, row by row", others)
+        elif fault:
+            found.refuse(weight, fault, others)
         else:
             grid = Grid(scales, shape[0], 1, 1, shape[1])
             coding = Scaled(WORDS, "I8", weight, shape, grid, factor=RECIPROCAL)

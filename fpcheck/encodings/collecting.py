@@ -44,9 +44,10 @@ class Collection:
         names: dict[str, list[str]] = defaultdict(list)
         for name, fault in self._faults.items():
             names[fault].append(name)
-        faults = {alike[0]: _counted(fault, len(alike)) for fault, alike in names.items()}
+        faults = {alike[0]: counted(fault, len(alike)) for fault, alike in names.items()}
         return Found(self._decoded, frozenset(self._used), faults)
 
 
-def _counted(fault: str, matrices: int) -> str:
+def counted(fault: str, matrices: int) -> str:
+    """A fault, and of how many more matrices it is."""
     return fault if matrices == 1 else f"{fault} (and so for {matrices - 1} more)"

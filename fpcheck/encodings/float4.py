@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.encodings.collecting import TWICE, Collection
 from fpcheck.encodings.found import Found
 from fpcheck.encodings.scaled import FOUR_BITS, Grid, Scaled
-from fpcheck.encodings.siblings import split, weight_scales
+from fpcheck.encodings.siblings import NAMED, split, weight_scales
 
 WEIGHT, PACKED = "weight", "weight_packed"
 
@@ -57,8 +58,10 @@ def float4(checkpoint: Checkpoint) -> Found:
     beside = weight_scales(tensors)
     for tensor in tensors.values():
         module, leaf = split(tensor.name)
+        if leaf not in (WEIGHT, PACKED) or len(tensor.shape) != 2:
+            continue
         own = {scale: tensors[module + scale] for scale in beside.get(module, ())}
-        if leaf not in (WEIGHT, PACKED) or len(tensor.shape) != 2 or not _is_ours(tensor, own):
+        if not _is_ours(tensor, own):
             continue
         twice = leaf == PACKED and module + WEIGHT in tensors
         coding = TWICE if twice else _coding(tensor, leaf, own)
@@ -88,7 +91,7 @@ def _coding(codes: Tensor, leaf: str, own: Mapping[str, Tensor]) -> Scaled | str
             scales, overall = own[row.scales], own.get(row.overall)
             if scales.dtype in row.scale_dtypes:
                 return _fitting(row, codes, shape, scales, overall)
-    names = ", ".join(f"{leaf} ({tensor.dtype})" for leaf, tensor in own.items())
+    names = ", ".join(f"{leaf} ({tensor.dtype})" for leaf, tensor in islice(own.items(), NAMED))
     return f"4-bit codes with {names or 'no scales'} beside them, and no format has this"
 
 

@@ -23,6 +23,7 @@ from fpcheck.encodings.row_order import heads_of, stored_rows
 from fpcheck.source.split import SUFFIX
 
 WEIGHT, SCALE = ".weight", ".scale"
+SCALED = frozenset({"NVFP4"})  # types whose weights are nothing without their scale
 Bytes = NDArray[np.uint8]
 
 
@@ -94,8 +95,9 @@ def ggml_rows(checkpoint: Checkpoint) -> Found:
         if not tensor.file.endswith(SUFFIX) or not tensor.count or not tensor.shape:
             continue
         scale = _scale(tensor, checkpoint.tensors)
-        if scale and not _fits(scale, tensor):
-            found.refuse(tensor, f"its scale is {scale.dtype} {list(scale.shape)}, not one F32")
+        fault = _misfit(scale, tensor) if scale else ""
+        if fault:
+            found.refuse(tensor, fault)
             continue
         coding = _coding(tensor, scale, checkpoint.config)
         if coding:
@@ -104,14 +106,19 @@ def ggml_rows(checkpoint: Checkpoint) -> Found:
 
 
 def _scale(tensor: Tensor, tensors: Mapping[str, Tensor]) -> Tensor | None:
-    """The tensor that llama.cpp multiplies a weight's outputs by, whatever the weight's type."""
+    """The tensor that llama.cpp may multiply a weight's outputs by: some of its graphs do."""
     stem = tensor.name.removesuffix(WEIGHT)
     return tensors.get(stem + SCALE) if stem != tensor.name else None
 
 
-def _fits(scale: Tensor, tensor: Tensor) -> bool:
+def _misfit(scale: Tensor, tensor: Tensor) -> str:
+    """Why a scale cannot be a weight's, "" when it is."""
+    if tensor.dtype not in SCALED:
+        return f"a scale lies beside it, which llama.cpp does not apply to every {tensor.dtype}"
     matrices = tensor.shape[0] if len(tensor.shape) > 2 else 1
-    return scale.dtype == "F32" and scale.shape in {(1,), (matrices,)}
+    if scale.dtype == "F32" and scale.shape in {(1,), (matrices,)}:
+        return ""
+    return f"its scale is {scale.dtype} {list(scale.shape)}, not one F32"
 
 
 def _coding(tensor: Tensor, scale: Tensor | None, config: Mapping[str, Any]) -> Rows | None:

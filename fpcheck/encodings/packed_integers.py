@@ -13,8 +13,8 @@ Of a module with `in` × `out` channels and `groups` of input channels, all equa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,15 @@ SHAPE, SHAPE_BYTES = "weight_shape", 16
 Shapes = Mapping[str, tuple[int, int]]  # by the name of the weight_shape
 
 
+@dataclass(frozen=True)
+class Said:
+    """All settings, and what they say of the weights of any group of modules."""
+
+    all: Settings
+    bits: frozenset[int]
+    reordered: bool
+
+
 def packed_integers(checkpoint: Checkpoint) -> Found:
     """The matrices that compressed-tensors stores as integers of 1 to 8 bits."""
     packed = modules(checkpoint, "weight_packed", ("I32",))
@@ -47,8 +56,15 @@ def packed_integers(checkpoint: Checkpoint) -> Found:
     ]
     if not found:
         return Found({}, frozenset(), {})
-    said, shapes = settings(checkpoint), _shapes(packed, checkpoint)
+    said, shapes = _said(checkpoint), _shapes(packed, checkpoint)
     return recognised(found, lambda module: _coding(module, said, shapes), SHAPE)
+
+
+def _said(checkpoint: Checkpoint) -> Said:
+    said = settings(checkpoint)
+    weights = [w for place in said.places for w in weights_of_groups(place)]
+    bits = frozenset(w["num_bits"] for w in weights if isinstance(w.get("num_bits"), int))
+    return Said(said, bits, any(w.get("actorder") in REORDERED for w in weights))
 
 
 def _shapes(packed: Iterable[Module], checkpoint: Checkpoint) -> Shapes:
@@ -62,9 +78,10 @@ def _shapes(packed: Iterable[Module], checkpoint: Checkpoint) -> Shapes:
     }
 
 
-def _coding(module: Module, said: Settings, shapes: Shapes) -> OutputMajor:
-    if said.method not in METHODS:
-        named = f"is {said.method[:40]!r}" if said.method else "names no method"
+def _coding(module: Module, said: Said, shapes: Shapes) -> OutputMajor:
+    method = said.all.method
+    if method not in METHODS:
+        named = f"is {method[:40]!r}" if method else "names no method"
         raise UndecodableError(f"it looks like compressed-tensors, but quantization_config {named}")
     if "weight_packed" in module.tensors:
         return _packed(module, said, shapes)
@@ -82,7 +99,7 @@ def _coding(module: Module, said: Settings, shapes: Shapes) -> OutputMajor:
     )
 
 
-def _packed(module: Module, said: Settings, shapes: Shapes) -> OutputMajor:
+def _packed(module: Module, said: Said, shapes: Shapes) -> OutputMajor:
     codes, scales = module.part("weight_packed", ("I32",)), module.part(SCALE, SCALES)
     out, channels = _shape(module, shapes)
     bits = _bits(codes, (out, channels), said)
@@ -108,35 +125,28 @@ def _shape(module: Module, shapes: Shapes) -> tuple[int, int]:
     return shapes[tensor.name]
 
 
-def _bits(codes: Tensor, shape: tuple[int, int], said: Settings) -> int:
+def _bits(codes: Tensor, shape: tuple[int, int], said: Said) -> int:
     """How many bits a code has: what the shapes allow, of what the settings say, if they do."""
     out, channels = shape
-    stated = {bits for bits in _stated(said, "num_bits") if isinstance(bits, int)}
     fitting = [
         bits
         for bits in BITS
-        if words_for(channels, bits) == codes.shape[1] and (not stated or bits in stated)
+        if words_for(channels, bits) == codes.shape[1] and (not said.bits or bits in said.bits)
     ]
     if min(shape) <= 0 or out != codes.shape[0] or len(fitting) != 1:
         stored = " × ".join(map(str, codes.shape))
-        bits = " or ".join(map(str, sorted(stated))) or "some"
+        bits = " or ".join(map(str, sorted(said.bits))) or "some"
         raise UndecodableError(
             f"{stored} words do not hold {out} × {channels} codes of {bits} bits"
         )
     return fitting[0]
 
 
-def _stated(said: Settings, key: str) -> Iterator[object]:
-    """What the settings say of weights under `key`, for each of their groups of modules."""
-    for place in said.places:
-        yield from (weights.get(key) for weights in weights_of_groups(place))
-
-
-def _groups(module: Module, scales: Tensor, channels: int, said: Settings) -> Groups:
+def _groups(module: Module, scales: Tensor, channels: int, said: Said) -> Groups:
     """The groups that weight_scale tells of. Raises UndecodableError."""
     count = scales.shape[1] if len(scales.shape) == 2 else 1
     order = module.optional(ORDER, ("I32",))
-    if count > 1 and order is None and any(o in REORDERED for o in _stated(said, "actorder")):
+    if count > 1 and order is None and said.reordered:
         raise UndecodableError(f"actorder says that channels are reordered, and {ORDER} is missing")
     return groups(count, channels, None, order, whole=True)
 

@@ -1,17 +1,18 @@
 """What a checkpoint's files say of its quantisation: `quantization_config`, or a file beside it.
 
 transformers writes `quantization_config` into config.json. Older tools wrote a file of their own:
-AutoGPTQ quantize_config.json, AutoAWQ quant_config.json. All of it is untrusted.
+AutoGPTQ quantize_config.json, AutoAWQ quant_config.json, ModelOpt hf_quant_config.json. All of it
+is untrusted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fpcheck.checkpoint import Checkpoint
-from fpcheck.checkpoint.config import views
+from fpcheck.checkpoint.config import model_types, views
 from fpcheck.checkpoint.pointers import refuse_pointer
 from fpcheck.checkpoint.strict_json import parse_object
 from fpcheck.encodings.modules import UndecodableError
@@ -20,7 +21,11 @@ from fpcheck.source import read_small
 # The keys of config.json; compressed-tensors wrote the second one once.
 KEYS = ("quantization_config", "compression_config")
 # Files of older tools, and the method that each belongs to.
-FILES = {"quantize_config.json": "gptq", "quant_config.json": "awq"}
+FILES = {
+    "quantize_config.json": "gptq",
+    "quant_config.json": "awq",
+    "hf_quant_config.json": "modelopt",
+}
 MAX_BYTES = 1_000_000
 
 
@@ -79,6 +84,25 @@ def settings(checkpoint: Checkpoint) -> Settings:
         if isinstance(view.get(key), dict)
     ]
     return Settings((*places, *_beside(checkpoint, any("quant_method" in p for p in places))))
+
+
+def no_method(checkpoint: Checkpoint, methods: Collection[str], *flags: str) -> str:
+    """Why no loader decodes a matrix: the method is none of these. "" when one does.
+
+    A flag, where it is true, names the method too. Without config.json there is no loader that
+    would read the method in it, and nothing is asked for. Raises FormatError.
+    """
+    if not model_types(checkpoint.config):
+        return ""
+    said = settings(checkpoint)
+    try:
+        method = said.method
+    except UndecodableError as error:
+        return str(error)
+    if method in methods or any(p.get(f) is True for p in said.places for f in flags):
+        return ""
+    named = f"is {method[:40]!r}" if method else "names no method"
+    return f"it looks quantised, but quantization_config {named} by which a loader would decode it"
 
 
 def weights_of_groups(place: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

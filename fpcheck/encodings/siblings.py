@@ -14,6 +14,7 @@ OF_ACTIVATIONS = frozenset(
         *("q_scale", "k_scale", "v_scale", "kv_scale", "prob_scale"),
     }
 )
+NAMED = 8  # scales of one module that are named; no format has more
 _SCALE_LIKE = ("scale", "zero_point")
 
 
@@ -29,10 +30,10 @@ def is_scale(leaf: str) -> bool:
 
 
 def weight_scales(names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-    """Which scales each module has for its weights: leaves by the module's prefix."""
+    """Which scales each module has for its weights: sorted leaves by the module's prefix."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
         module, leaf = split(name)
         if is_scale(leaf) and leaf not in OF_ACTIVATIONS:
             found[module].append(leaf)
-    return MappingProxyType({module: tuple(leaves) for module, leaves in found.items()})
+    return MappingProxyType({module: tuple(sorted(leaves)) for module, leaves in found.items()})

@@ -16,6 +16,7 @@ from fpcheck.encodings.settings import KEYS, weights_of_groups
 
 Size = tuple[int, int]
 NO_SIZE: Size = (0, 0)  # something is said, and it is no size: nothing fits it
+MAX_SIZES = 32  # different ones in a checkpoint; with more, nothing fits
 _TEXT = re.compile(r"(\d{1,5})x(\d{1,5})", re.ASCII)
 
 
@@ -26,7 +27,8 @@ def is_quantised(config: Mapping[str, Any]) -> bool:
 
 def block_sizes(config: Mapping[str, Any]) -> frozenset[Size]:
     """Every size of a block that is stated, rows and columns; empty when none is."""
-    return frozenset(size for statement in _statements(config) for size in _sizes(statement))
+    sizes = frozenset(size for statement in _statements(config) for size in _sizes(statement))
+    return sizes if len(sizes) <= MAX_SIZES else frozenset({NO_SIZE})
 
 
 def _statements(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

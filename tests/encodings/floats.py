@@ -42,7 +42,7 @@ def write(
     data = b"".join(content for _, _, content in tensors.values())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_bytes(framed(json.dumps(header).encode(), data))
-    (folder / "config.json").write_text(json.dumps(config or {"model_type": "llama"}))
+    (folder / "config.json").write_text(json.dumps(config or {}))
     return folder
 
 

@@ -116,8 +116,9 @@ def test_a_fused_matrix_is_split_after_it_is_decoded(tmp_path: Path) -> None:
     fused, output = matrices((96, 64))[0], matrices((64, 64), seed=1)[0]
     qkv = four_bits(fused, nested=16)
     tensors = qkv.under(LAYER + "qkv_proj") | int8(output).under(LAYER + "o_proj")
+    config = {**PHI3, "quantization_config": {"quant_method": "bitsandbytes"}}
 
-    found = moments(write(tmp_path, tensors, PHI3))
+    found = moments(write(tmp_path, tensors, config))
 
     parts = {"q": qkv.values[:64], "k": qkv.values[64:80], "v": qkv.values[80:]}
     for role, part in parts.items():
@@ -213,6 +214,41 @@ def test_parts_that_do_not_fit(leaf: str, tensor: Stored | None, tmp_path: Path)
     tensors.pop(leaf, None)
 
     assert _refused(tensors | ({leaf: tensor} if tensor else {}), tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
+def test_a_weight_of_its_own_shape_is_no_column_of_codes(dtype: str, tmp_path: Path) -> None:
+    size = 4 if dtype == "F32" else 2
+    decoys = four_bits(matrices((64, 64 * 2 * size))[0]).tensors
+    tensors = decoys | {"weight": (dtype, (64, 64), bytes(64 * 64 * size))}
+
+    assert "are a column" in _refused(tensors, tmp_path)
+
+
+METHOD = {"quant_method": "bitsandbytes"}
+
+
+@pytest.mark.parametrize("scheme", [int8, four_bits])
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (None, "names no method"),
+        ({"quant_method": "fp8"}, "'fp8'"),
+        ({"load_in_4bit": "yes"}, "names no method"),
+        (METHOD, ""),
+        ({"load_in_4bit": True, "load_in_8bit": True}, ""),
+    ],
+)
+def test_a_config_that_names_a_model_has_to_name_the_method(
+    scheme: Any, said: Any, words: str, tmp_path: Path
+) -> None:
+    coded = scheme(matrices((64, 64))[0])
+    config = {"model_type": "llama", "quantization_config": said}
+
+    checkpoint, faults = decode(write(tmp_path, coded.under(Q), config))
+
+    assert (checkpoint.tensors[f"{Q}.weight"].coding is None) is bool(words)
+    assert words in "".join(faults) and bool(faults) is bool(words)
 
 
 def _refused(tensors: dict[str, Stored], folder: Path) -> str:

@@ -139,8 +139,9 @@ def test_a_fused_matrix_is_split_after_it_is_decoded(tmp_path: Path) -> None:
     fused, output = matrices((96, 64))[0], matrices((64, 64), seed=1)[0]
     qkv = float8(fused, (1, 64), scale="weight_scale")
     tensors = qkv.under(LAYER + "qkv_proj") | float8(output, (64, 64)).under(LAYER + "o_proj")
+    config = {**PHI3, "quantization_config": {"quant_method": "fp8"}}
 
-    found = moments(write(tmp_path, tensors, PHI3))
+    found = moments(write(tmp_path, tensors, config))
 
     parts = {"q": qkv.values[:64], "k": qkv.values[64:80], "v": qkv.values[80:]}
     for role, part in parts.items():
@@ -160,6 +161,33 @@ def test_a_published_block_scaled_model() -> None:
         (row,) = [row for name, row in tower.roles.items() if str(name) == role]
         found = [moments.std for moments in row if moments]
         assert found == pytest.approx([layer[role]["std"] for layer in truth], rel=1e-7)
+
+
+@pytest.mark.parametrize("scale", ["weight_scale_inv", "weight_scale"])
+@pytest.mark.parametrize(
+    ("said", "files", "words"),
+    [
+        (None, (), "names no method"),
+        ({}, (), "names no method"),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, (), "'bitsandbytes'"),
+        ({"quant_method": "fp8"}, (), ""),
+        ({"quant_method": "compressed-tensors"}, (), ""),
+        (None, ("hf_quant_config.json",), ""),
+    ],
+)
+def test_scales_are_applied_where_a_loader_is_told_to(
+    scale: str, said: Any, files: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
+    coded = float8(matrices((32, 64))[0], (32, 64), scale=scale)
+    config = {"model_type": "llama"} | ({} if said is None else {"quantization_config": said})
+    folder = write(tmp_path, coded.under(Q), config)
+    for file in files:
+        (folder / file).write_text('{"quantization": {"quant_algo": "FP8"}}')
+
+    checkpoint, faults = decode(folder)
+
+    assert (checkpoint.tensors[f"{Q}.weight"].coding is None) is bool(words)
+    assert words in "".join(faults) and bool(faults) is bool(words)
 
 
 def test_without_scales_a_weight_is_what_it_says(tmp_path: Path) -> None:

@@ -174,8 +174,8 @@ def test_any_shape_is_covered(rows: int, units: int, heads: int, kind: Kind) -> 
     assert np.array_equal(decoded_values(source, found, shape), expected)
 
 
-@pytest.mark.parametrize("kind", ["F32", "Q8_0"])
-def test_a_scale_beside_a_weight_multiplies_it(kind: str) -> None:
+def test_a_scale_beside_nvfp4_multiplies_it() -> None:
+    kind = "NVFP4"
     source, tensor, expected = stored(Kind[kind], (4, 64))
     content = source._content[FILE] + np.array([3.0], "<f4").tobytes()
     scale = Tensor("w.scale", "F32", (1,), FILE, tensor.stop, tensor.stop + 4)
@@ -192,10 +192,10 @@ def test_a_scale_beside_a_weight_multiplies_it(kind: str) -> None:
 
 
 def test_each_matrix_of_a_stack_has_its_own_scale() -> None:
-    source, tensor, expected = stored(Kind.Q8_0, (3, 2, 64))
+    source, tensor, expected = stored(Kind.NVFP4, (3, 2, 64))
     content = source._content[FILE] + np.array([1, 2, 4], "<f4").tobytes()
     scale = Tensor("w.scale", "F32", (3,), FILE, tensor.stop, tensor.stop + 12)
-    weight = Tensor("w.weight", "Q8_0", (3, 2, 64), FILE, 0, tensor.stop)
+    weight = Tensor("w.weight", "NVFP4", (3, 2, 64), FILE, 0, tensor.stop)
     whole = MemorySource({FILE: content})
     checkpoint = Checkpoint(whole, {"w.scale": scale, "w.weight": weight}, (FILE,), {}, (), (), ())
 
@@ -206,7 +206,7 @@ def test_each_matrix_of_a_stack_has_its_own_scale() -> None:
 
 @pytest.mark.parametrize(("dtype", "shape"), [("F16", (1,)), ("F32", (2,)), ("F32", ())])
 def test_a_scale_that_no_loader_takes_is_a_fault(dtype: str, shape: tuple[int, ...]) -> None:
-    weight = Tensor("w.weight", "F32", (2, 32), FILE, 0, 256)
+    weight = Tensor("w.weight", "NVFP4", (2, 64), FILE, 0, 72)
     scale = Tensor("w.scale", dtype, shape, FILE, 256, 264)
     tensors = {"w.scale": scale, "w.weight": weight}
 
@@ -214,6 +214,21 @@ def test_a_scale_that_no_loader_takes_is_a_fault(dtype: str, shape: tuple[int, .
 
     assert not found.tensors["w.weight"].is_measurable
     assert any("w.weight: its scale is" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("kind", ["F32", "F16", "Q8_0", "MXFP4"])
+def test_a_scale_beside_what_not_every_graph_scales_is_a_fault(kind: str) -> None:
+    source, tensor, _ = stored(Kind[kind], (4, 64))
+    weight = Tensor("w.weight", kind, (4, 64), FILE, 0, tensor.stop)
+    scale = Tensor("w.scale", "F32", (1,), FILE, 0, 4)
+    tensors = {"w.scale": scale, "w.weight": weight}
+
+    found, faults = decoded(Checkpoint(source, tensors, (FILE,), {}, (), (), ()))
+
+    assert not found.tensors["w.weight"].is_measurable
+    assert faults == (
+        f"w.weight: a scale lies beside it, which llama.cpp does not apply to every {kind}",
+    )
 
 
 def test_only_tensors_of_gguf_files_are_recognised() -> None:
