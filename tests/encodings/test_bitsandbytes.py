@@ -31,7 +31,12 @@ from tests.encodings.floats import (
 
 LAYER = "model.layers.0.self_attn."
 Q = LAYER + "q_proj"
-PHI3 = {"model_type": "phi3", "num_attention_heads": 4, "num_key_value_heads": 1}
+PHI3 = {
+    "model_type": "phi3",
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 1,
+}
 STATE = "weight.quant_state.bitsandbytes__nf4"
 
 

@@ -22,7 +22,12 @@ from tests.encodings.floats import decode, matrices, moments, refused, single, s
 LAYER = "model.layers.0.self_attn."
 Q = LAYER + "q_proj"
 BLOCKS = {"quantization_config": {"quant_method": "fp8", "weight_block_size": [16, 32]}}
-PHI3 = {"model_type": "phi3", "num_attention_heads": 4, "num_key_value_heads": 1}
+PHI3 = {
+    "model_type": "phi3",
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 1,
+}
 FP8 = stored(np.full((32, 64), 0x38, np.uint8), "F8_E4M3")  # ones
 
 
@@ -128,7 +133,9 @@ def test_a_whole_model(tmp_path: Path) -> None:
             tensors |= coded.under(f"model.layers.{layer}.self_attn.{name}")
             truth[role, layer] = coded.values
 
-    found = moments(write(tmp_path, tensors, {"model_type": "llama", **BLOCKS}))
+    found = moments(
+        write(tmp_path, tensors, {"model_type": "llama", "num_hidden_layers": 2, **BLOCKS})
+    )
 
     for (role, layer), matrix in truth.items():
         mean, std = matrix.mean(), matrix.std()
