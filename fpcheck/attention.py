@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from fpcheck.blocks import Block, Piece, blocks_of
 from fpcheck.checkpoint import Checkpoint
+from fpcheck.checkpoint.config import model_types
 from fpcheck.filling import POOLED_ROLES
 from fpcheck.heads import Config
-from fpcheck.layouts import LEAVES, Holds, Kind
+from fpcheck.layouts import LEAVES, MAX_TOWERS, NESTED_TYPES, Holds, Kind
+from fpcheck.mixers import excludes_attention, mixers
 from fpcheck.sharing import with_shared_keys
 from fpcheck.stacks import Site, sites
 from fpcheck.towers import apart, belonging, main_stack
@@ -57,7 +59,8 @@ def find_attention(checkpoint: Checkpoint) -> Attention:
                 ordered = _in_depth(kind, own, checkpoint.config)
                 towers.append(_tower(_name(stack, kind, module), kind, ordered))
                 notes += _notes(towers[-1].name, ordered)
-    return Attention(tuple(towers), tuple(_merged(faults)), tuple(notes))
+    kept, left_out = _largest(towers)
+    return Attention(kept, tuple(_merged([*faults, *left_out])), tuple(notes))
 
 
 def _blocks(checkpoint: Checkpoint) -> tuple[dict[tuple[str, Kind], list[Block]], list[str]]:
@@ -65,15 +68,41 @@ def _blocks(checkpoint: Checkpoint) -> tuple[dict[tuple[str, Kind], list[Block]]
     grouped: dict[tuple[str, Kind], list[Block]] = defaultdict(list)
     faults: list[str] = []
     partial: list[tuple[Site, str]] = []
-    for site in sites(checkpoint.tensors, LEAVES):
+    found = attention_sites(checkpoint)
+    others = mixers(found) if excludes_attention(checkpoint.config) else {}
+    for site in found:
         reading = blocks_of(site, checkpoint)
         faults += reading.faults
         if reading.partial:
             partial.append((site, reading.partial))
         for block in reading.blocks:
-            grouped[site.stack, block.kind].append(block)
+            kind = others.get((site.stack, block.layer)) if block.kind is Kind.SELF else None
+            if kind:
+                faults.append(f"{site.stack}.{block.layer}: attention in a layer that is {kind}")
+            else:
+                grouped[site.stack, block.kind].append(block)
     used = {p.tensor.name for blocks in grouped.values() for b in blocks for p in b.pieces}
     return grouped, faults + [said for site, said in partial if _is_unused(site, used)]
+
+
+def attention_sites(checkpoint: Checkpoint) -> list[Site]:
+    """Every module that has a tensor named as in attention, or as in what stands in its place."""
+    nested = bool(model_types(checkpoint.config) & NESTED_TYPES)
+    return sites(checkpoint.tensors, LEAVES, nested=nested)
+
+
+def _largest(towers: Sequence[Tower]) -> tuple[tuple[Tower, ...], list[str]]:
+    """At most MAX_TOWERS towers, in their order, and in words how many others there are."""
+    if len(towers) <= MAX_TOWERS:
+        return tuple(towers), []
+    kept = sorted(range(len(towers)), key=lambda place: -_weights(towers[place]))[:MAX_TOWERS]
+    left = len(towers) - MAX_TOWERS
+    said = f"{left:,} smaller towers of more than {MAX_TOWERS}: no model has so many"
+    return tuple(towers[place] for place in sorted(kept)), [said]
+
+
+def _weights(tower: Tower) -> int:
+    return sum(piece.tensor.count for layer in tower.layers.values() for piece in layer)
 
 
 def _merged(faults: Iterable[str]) -> list[str]:

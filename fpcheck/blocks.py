@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from fpcheck.checkpoint import Checkpoint, Tensor
 from fpcheck.checkpoint.config import model_types
-from fpcheck.fitting import Choice, choose, fault, inputs, matrix, outputs, patterns
+from fpcheck.fitting import Choice, choose, fault, inputs, matrix, outputs, patterns, unused_v
 from fpcheck.heads import Config
 from fpcheck.layouts import (
     BIAS_OF,
     KIND_OF_MODULE,
     KIND_OF_STACK,
-    LAYOUTS,
     STATE_LEAVES,
     STATE_TYPES,
     Holds,
@@ -22,14 +21,13 @@ from fpcheck.layouts import (
     Layout,
     Role,
 )
+from fpcheck.mixers import ROLE_LEAVES, SEVERAL
 from fpcheck.norms import norms_of
 from fpcheck.packing import Pattern, over_bias, over_matrix, whole
 from fpcheck.stacks import MAX_LAYERS, Numbers, Site, named
 
 # Siblings that say a stored value is a code, whose weight is code × scale.
 SCALES = ("_scale_inv", "_scale", "_scales")
-ROLE_LEAVES = frozenset().union(*(row.leaves for row in LAYOUTS))
-SEVERAL = 2  # known leaves that make an unknown block worth a word; one alone is a coincidence
 
 
 @dataclass(frozen=True)
@@ -133,8 +131,8 @@ def _fault(site: Site, numbers: Numbers, choice: Choice, checkpoint: Checkpoint)
     doubled = sorted(leaf for own, leaf in site.doubled if own == numbers and leaf in row.leaves)
     if doubled:
         return f"{doubled[0]} is there twice, under names that mean the same"
-    scaled = _scaled(row, tensors, checkpoint)
-    return scaled or fault(row, tensors, checkpoint.config, pooled=choice.pooled)
+    spare = _scaled(row, tensors, checkpoint) or unused_v(numbers[0], row, checkpoint.config)
+    return spare or fault(row, tensors, checkpoint.config, pooled=choice.pooled)
 
 
 def _made(site: Site, numbers: Numbers, choice: Choice, checkpoint: Checkpoint) -> Block:

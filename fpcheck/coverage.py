@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from fpcheck.attention import Tower
+from fpcheck.attention import Tower, attention_sites
 from fpcheck.checkpoint import Checkpoint
-from fpcheck.fitting import nearest
-from fpcheck.layouts import LEAVES, MIXERS, Kind
-from fpcheck.stacks import largest, place_of, sites, stacks
+from fpcheck.layouts import Kind
+from fpcheck.mixers import Place, attention_named, mixers
+from fpcheck.nearest import nearest
+from fpcheck.stacks import is_text, largest, place_of, stacks
 
 # Below this share of its layers, a model counts as unmeasured: a profile still keeps its shape when
 # a quarter of its layers are interpolated, and much less of it could be anything.
 ENOUGH = 0.75
+DEEP = 4  # layers of a further stack that could be a model: a profile of fewer is none
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,40 @@ class Coverage:
 
 
 def coverage(checkpoint: Checkpoint, towers: tuple[Tower, ...]) -> Coverage:
-    """How much of the largest stack the towers cover.
+    """How much of the largest stack the towers cover, or of a text's stack that they cover less.
 
-    Without this, a known vision tower would let an unknown language model pass, and a few layers
-    that kept their names the many that were renamed.
+    Without this, a known vision tower would let an unknown language model pass, a few layers that
+    kept their names the many that were renamed, and a large decoy the model that was spoilt.
     """
-    stack = largest(stacks(checkpoint.tensors).values())
     covered = {place[:2] for place in map(place_of, _measured(towers)) if place}
-    measured = {number for number in stack.layers if (stack.name, number) in covered}
-    others = _mixers(checkpoint, stack.name) if stack.layers > measured else {}
-    without = {n: others[n] for n in sorted(stack.layers - measured) if n in others}
-    missing = stack.layers - measured - without.keys()
-    said = nearest(_leaves(checkpoint, stack.name, min(missing))) if missing else ""
-    return Coverage(stack.name, stack.layers, frozenset(measured), without, said)
+    found = attention_sites(checkpoint)
+    named = set(attention_named(found))
+    others = {place: kind for place, kind in mixers(found).items() if place not in named}
+    every = stacks(checkpoint.tensors)
+    main = largest(every.values())
+    wanted = {main.name: main.layers} | _texts(named, main.name)
+    candidates = [_covered(name, layers, covered, others) for name, layers in wanted.items()]
+    worst = min(candidates, key=lambda each: each.share)  # the first, the largest, among equals
+    missing = worst.layers - worst.measured - worst.without.keys()
+    said = nearest(_leaves(checkpoint, worst.stack, min(missing))) if missing else ""
+    return replace(worst, nearest=said)
+
+
+def _texts(named: Iterable[Place], main: str) -> dict[str, frozenset[int]]:
+    """The layers with attention's names of further text stacks that are deep enough to compare."""
+    layers: dict[str, set[int]] = defaultdict(set)
+    for stack, layer in named:
+        if stack != main and is_text(stack):
+            layers[stack].add(layer)
+    return {name: frozenset(own) for name, own in layers.items() if len(own) >= DEEP}
+
+
+def _covered(
+    name: str, layers: frozenset[int], covered: set[Place], others: Mapping[Place, str]
+) -> Coverage:
+    measured = frozenset(layer for layer in layers if (name, layer) in covered)
+    without = {n: others[name, n] for n in sorted(layers - measured) if (name, n) in others}
+    return Coverage(name, layers, measured, without)
 
 
 def _leaves(checkpoint: Checkpoint, stack: str, layer: int) -> set[str]:
@@ -91,14 +114,3 @@ def _measured(towers: tuple[Tower, ...]) -> set[str]:
     kinds = (Kind.SELF, Kind.LINEAR)
     layers = (layer for tower in towers if tower.kind in kinds for layer in tower.layers.values())
     return {piece.tensor.name for layer in layers for piece in layer}
-
-
-def _mixers(checkpoint: Checkpoint, stack: str) -> Mapping[int, str]:
-    """What each layer of a stack holds in place of attention, where that is known."""
-    found: dict[int, str] = defaultdict(str)
-    for site in sites(checkpoint.tensors, LEAVES):
-        for numbers, block in site.blocks.items() if site.stack == stack else ():
-            for kind, leaves in MIXERS:
-                if leaves <= block.keys():
-                    found[numbers[0]] = kind
-    return found

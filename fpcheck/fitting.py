@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from functools import lru_cache
 
 from fpcheck.checkpoint import Tensor
-from fpcheck.checkpoint.config import flag, integer, is_stated, model_types
+from fpcheck.checkpoint.config import flag, integer, is_stated, listed, model_types
 from fpcheck.filling import POOLED, Patterns, Sizes, channels
 from fpcheck.heads import Config
-from fpcheck.layouts import GATED_LEAVES, GATED_TYPES, LAYOUTS, Holds, Kind, Layout, Role
+from fpcheck.layouts import (
+    GATED_LEAVES,
+    GATED_TYPES,
+    LAYER_TYPES,
+    LAYOUTS,
+    Holds,
+    Kind,
+    Layout,
+    Role,
+)
+from fpcheck.nearest import nearest
 from fpcheck.packing import Pattern, Shape, whole
 
 Block = Mapping[str, Tensor]  # leaf → tensor
-LIKE = 0.7  # of at most 1: below it a layout's names are like any others
-MAX_NAMES = 50  # of an unknown block: attention has fewer tensors, and more would take long
 
 
 @dataclass(frozen=True)
@@ -78,27 +84,17 @@ def is_named(row: Layout, config: Config) -> bool:
     return True
 
 
-def nearest(names: Iterable[str]) -> str:
-    """The layout whose leaves are most like some names, and what is missing for it."""
-    given = sorted(set(names))[:MAX_NAMES]
-    row = max(LAYOUTS, key=lambda row: _likeness(row, given))
-    if _likeness(row, given) < LIKE:
-        return "no layout has names like theirs"
-    missing = ", ".join(sorted(row.required - set(given)))
-    if not missing:
-        return f"the names are those of layout {row.name!r}, which config or shapes do not confirm"
-    return f"the nearest layout is {row.name!r}, for which it lacks {missing}"
-
-
-def _likeness(row: Layout, names: list[str]) -> float:
-    """How like the leaves of a row some names are, from 0 to 1."""
-    best = (max((_alike(leaf, name) for name in names), default=0.0) for leaf in row.required)
-    return sum(best) / len(row.required)
-
-
-@lru_cache(maxsize=1 << 14)
-def _alike(leaf: str, name: str) -> float:
-    return SequenceMatcher(None, leaf, name).ratio()
+def unused_v(layer: int, row: Layout, config: Config) -> str:
+    """Where k is v in layers of full attention, a v of their own is nothing that the model uses."""
+    types = listed(config, LAYER_TYPES)
+    is_full = layer < len(types) and types[layer] == "full_attention"
+    shared = any(
+        Holds.K_IS_V in other.leaves.values()
+        and other.required < row.required
+        and is_named(other, config)
+        for other in LAYOUTS
+    )
+    return "it has a v of its own where k is v" if is_full and shared else ""
 
 
 def patterns(row: Layout, leaf: str, block: Block, config: Config, *, pooled: bool) -> Patterns:

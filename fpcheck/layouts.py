@@ -234,6 +234,7 @@ LAYOUTS: tuple[Layout, ...] = (
         "step 3",
         "q_proj wq k_proj v_proj o_proj",
         *(Holds.Q_LATENT, *_SPLIT),
+        types="step3_text step3 step3_vl",
     ),
     _row(
         "mla",
@@ -303,6 +304,7 @@ LAYOUTS: tuple[Layout, ...] = (
         *(Holds.Q, Holds.K_V, Holds.O),
         transposed=True,
         kind=Kind.CROSS,
+        module="crossattention",
     ),
     _row(
         "jetmoe",
@@ -582,6 +584,13 @@ LAYER_TYPES = "layer_types"
 # By layer, the one whose latent of k and v it uses: its own number, or an earlier one's.
 LATENT_SOURCES = "kv_source_layers"
 LATENT_SHARING_TYPES = frozenset({"mistral_large4", "mistral_large4_text"})
+
+# Architectures whose layers have attention beside another mixer.
+PARALLEL_TYPES = frozenset({"falcon_h1", "zamba", "zamba2"})
+
+# Architectures whose text has blocks of layers, numbered twice; the most towers that are compared.
+NESTED_TYPES = frozenset({"funnel"})
+MAX_TOWERS = 64
 
 LEAVES = frozenset().union(
     *(row.leaves for row in LAYOUTS), STATE_LEAVES, *(leaves for _, leaves in MIXERS)

@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from fpcheck.checkpoint import Tensor
-from fpcheck.layouts import JOINED_PARTS, WRAPPERS
+from fpcheck.layouts import JOINED_PARTS, OTHER_TOWERS, WRAPPERS
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")  # a canonical layer number: "07" would be a second 7
 _LAYER, _FIRST = re.compile(rf"\.({_NUMBER.pattern})\."), re.compile(rf"({_NUMBER.pattern})\.")
+_WORDS = re.compile(r"[a-z0-9]+")
 _ODD = re.compile("|".join(sorted({*WRAPPERS, *JOINED_PARTS})))
 ANY = "*"  # stands for a number in a module's name
 # The deepest models have a few hundred layers; a table of more is no model.
@@ -105,11 +106,14 @@ def _plain(name: str) -> str:
     return ".".join(one for part in parts for one in JOINED_PARTS.get(part, (part,)))
 
 
-def sites(tensors: Mapping[str, Tensor], leaves: frozenset[str]) -> list[Site]:
+def sites(
+    tensors: Mapping[str, Tensor], leaves: frozenset[str], *, nested: bool = False
+) -> list[Site]:
     """Every module that has a tensor of one of the leaves, sorted by name.
 
     A tensor can belong to several: `attention.query.weight` is the leaf `query.weight` of the
-    module `attention` and a leaf of its own.
+    module `attention` and a leaf of its own. `nested` is for architectures whose text has blocks
+    of layers: elsewhere each number below the layer's makes a site of its own.
     """
     found: dict[tuple[str, str], Site] = {}
     endings = {".".join(leaf.split(".")[-2:]) for leaf in leaves}
@@ -119,7 +123,7 @@ def sites(tensors: Mapping[str, Tensor], leaves: frozenset[str]) -> list[Site]:
         for stack, module, numbers, leaf in _readings(name, leaves):
             site = found.setdefault((stack, module), Site(stack, module))
             site.add(numbers, leaf, tensor)
-    return [site for key in sorted(found) for site in _apart(found[key])]
+    return [site for key in sorted(found) for site in _apart(found[key], nested)]
 
 
 def _ends_in(name: str, endings: set[str]) -> bool:
@@ -128,14 +132,15 @@ def _ends_in(name: str, endings: set[str]) -> bool:
     return parts[-1] in endings or ".".join(parts[-2:]) in endings
 
 
-def _apart(site: Site) -> list[Site]:
+def _apart(site: Site, nested: bool) -> list[Site]:
     """A site for each attention that every layer has several of; else the site itself.
 
     Put together they would make one tower, into which a release could mix blocks of its own that
     no loader asks for. Blocks of layers, of which each has more than there are of them, stay one.
     """
     outer, inner = {numbers[0] for numbers in site.blocks}, {n[1:] for n in site.blocks}
-    if len(inner) == 1 or len(inner) > len(outer):
+    whole = len(inner) > len(outer) and (nested or not is_text(site.stack))
+    if len(inner) == 1 or whole:
         return [site]
     split = {numbers: Site(site.stack, named(site.module, numbers)) for numbers in sorted(inner)}
     for numbers, block in site.blocks.items():
@@ -169,6 +174,13 @@ def _readings(name: str, leaves: frozenset[str]) -> Iterator[tuple[str, str, Num
             numbers = (place.layer, *(int(part) for part in above if _NUMBER.fullmatch(part)))
             module = ".".join(ANY if _NUMBER.fullmatch(part) else part for part in above)
             yield place.stack, module, numbers, leaf
+
+
+def is_text(stack: str) -> bool:
+    """Whether nothing in a stack's name says that it reads anything but text."""
+    parts = stack.lower().split(".")
+    words = {word for part in parts for word in (part, *_WORDS.findall(part))}
+    return not words.intersection(OTHER_TOWERS)
 
 
 def stacks(tensors: Mapping[str, Tensor]) -> dict[str, Stack]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,17 +10,8 @@ from fpcheck.blocks import Block
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.architectures import LAYER_KEYS
 from fpcheck.checkpoint.config import integer, is_stated, model_types, own_type
-from fpcheck.layouts import DEPTHS, DEPTHS_OF_TYPE, OTHER_TOWERS
-from fpcheck.stacks import largest, stacks
-
-_WORDS = re.compile(r"[a-z0-9]+")
-
-
-def is_text(stack: str) -> bool:
-    """Whether nothing in a stack's name says that it reads anything but text."""
-    parts = stack.lower().split(".")
-    words = {word for part in parts for word in (part, *_WORDS.findall(part))}
-    return not words.intersection(OTHER_TOWERS)
+from fpcheck.layouts import DEPTHS, DEPTHS_OF_TYPE
+from fpcheck.stacks import is_text, largest, stacks
 
 
 def main_stack(tensors: Mapping[str, Tensor]) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from fpcheck.attention import find_attention
 from fpcheck.checkpoint import read_checkpoint
-from fpcheck.layouts import Kind, Role
+from fpcheck.coverage import coverage
+from fpcheck.layouts import MAX_TOWERS, Kind, Role
 from fpcheck.signature import TowerProfile
 from fpcheck.signature.measure import measure
 from fpcheck.source.local import LocalSource
@@ -103,3 +104,94 @@ def test_a_wrapped_model_is_read_like_the_model(wrapper: str, tmp_path: Path) ->
 
     assert tower.roles == towers(tmp_path / "bare", llama(), LLAMA)["model.layers"].roles
     assert Role.NORM in tower.roles
+
+
+def test_a_leaf_of_another_layout_changes_nothing(tmp_path: Path) -> None:
+    wq = {f"model.layers.{n}.self_attn.wq.weight": np.ones((16, 16), "<f4") for n in range(10)}
+    alone = towers(tmp_path / "alone", llama(), LLAMA)["model.layers"]
+
+    assert towers(tmp_path / "beside", llama() | wq, LLAMA)["model.layers"].roles == alone.roles
+
+
+@pytest.mark.parametrize(
+    "lie", [{"num_hidden_layers": 99}, {"model_type": "kimi_linear"}, {"num_kv_shared_layers": 8}]
+)
+def test_a_sub_config_that_the_architecture_has_not_is_ignored(
+    lie: dict[str, Any], tmp_path: Path
+) -> None:
+    tensors = llama() | other("layers.", "layers.1") | DECOYS["what recurrent blocks have"]
+    alone = towers(tmp_path / "alone", llama(), LLAMA)["model.layers"]
+
+    beside = towers(tmp_path / "beside", tensors, LLAMA | {"llm_config": lie, "text_config": lie})
+
+    assert beside["model.layers"].roles == alone.roles
+
+
+def test_a_config_that_does_not_count_its_layers_leaves_the_depth_open(tmp_path: Path) -> None:
+    folder = write(tmp_path, llama())
+    (folder / "config.json").write_text('{"model_type": "llama", "n_layer": 10}')
+    with LocalSource(str(folder)) as source:
+        attention = find_attention(read_checkpoint(source))
+
+    assert attention.towers == ()
+    assert "config.json does not say clearly how many layers" in attention.unmeasured[0]
+
+
+def test_attention_in_a_layer_with_another_mixer_is_left_out(tmp_path: Path) -> None:
+    conv = {
+        f"model.layers.{layer}.conv.{name}.weight": np.ones((4, 4), "<f4")
+        for layer in range(0, 10, 2)
+        for name in ("conv", "in_proj", "out_proj")
+    }
+    config = {"model_type": "lfm2", "num_hidden_layers": 10}
+
+    assert towers(tmp_path, llama() | conv, config)["model.layers"].layers == (1, 3, 5, 7, 9)
+
+
+def test_sublayers_of_any_number_are_towers_of_their_own(tmp_path: Path) -> None:
+    config = {"model_type": "t5", "num_layers": 10}
+    alone = towers(tmp_path / "alone", t5(), config)["encoder.block"]
+    decoys = {k: v for n in range(1, 14) for k, v in t5(seed=n, sublayer=n + 4).items()}
+
+    beside = towers(tmp_path / "beside", t5() | decoys, config)
+
+    assert [t.roles for t in beside.values()].count(alone.roles) == 1
+
+
+def test_a_spoilt_model_beside_a_larger_decoy_is_unmeasured(tmp_path: Path) -> None:
+    spoilt = {
+        f"model.layers.{n}.self_attn.qkv_proj.weight": np.ones((48, 16), "<f4") for n in range(10)
+    }
+    decoy = llama(width=64, seed=1, prefix="extra.layers")
+    write(tmp_path, llama() | spoilt | decoy, LLAMA)
+    with LocalSource(str(tmp_path)) as source:
+        checkpoint = read_checkpoint(source)
+        covered = coverage(checkpoint, find_attention(checkpoint).towers)
+
+    assert (covered.stack, covered.share) == ("model.layers", 0.0)
+
+
+def test_markers_excuse_no_layer_that_has_attention(tmp_path: Path) -> None:
+    spoilt = {
+        f"model.layers.{n}.self_attn.qkv_proj.weight": np.ones((48, 16), "<f4") for n in range(9)
+    }
+    marks = {
+        f"model.layers.{layer}.conv.{name}.weight": np.ones((1, 1), "<f4")
+        for layer in range(9)
+        for name in ("conv", "in_proj", "out_proj")
+    }
+    write(tmp_path, llama() | spoilt | marks, LLAMA)
+    with LocalSource(str(tmp_path)) as source:
+        checkpoint = read_checkpoint(source)
+
+    assert coverage(checkpoint, find_attention(checkpoint).towers).share == 0.1
+
+
+def test_of_very_many_towers_the_largest_are_kept(tmp_path: Path) -> None:
+    many = {k: v for n in range(70) for k, v in llama(4, 8, n, f"a{n}.layers").items()}
+    write(tmp_path, many | llama(), {"model_type": "new"})
+    with LocalSource(str(tmp_path)) as source:
+        attention = find_attention(read_checkpoint(source))
+
+    assert len(attention.towers) == MAX_TOWERS
+    assert "7 smaller towers" in attention.unmeasured[-1]

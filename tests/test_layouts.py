@@ -17,7 +17,7 @@ import pytest
 
 from fpcheck.attention import Attention, Tower, find_attention
 from fpcheck.checkpoint import read_checkpoint
-from fpcheck.layouts import LAYOUTS, Role
+from fpcheck.layouts import LAYOUTS, Holds, Role
 from fpcheck.signature import TowerProfile
 from fpcheck.signature.measure import measure
 from fpcheck.source.local import LocalSource
@@ -106,3 +106,13 @@ def test_every_row_has_a_header() -> None:
 
 def test_no_two_rows_share_a_name() -> None:
     assert len({row.name for row in LAYOUTS}) == len(LAYOUTS)
+
+
+def test_no_added_tensor_makes_a_block_of_another_layout() -> None:
+    """Else a decoy that no loader reads would change what is taken for q, k and v."""
+    for small in LAYOUTS:
+        for large in LAYOUTS:
+            if small.required < large.required and large.settled and not large.module:
+                changed = {n for n in small.required if small.leaves[n] != large.leaves[n]}
+                shares = Holds.K_IS_V in small.leaves.values()  # tested where layers are told apart
+                assert not changed or shares, f"{small.name} and more is {large.name}"

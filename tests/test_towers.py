@@ -12,7 +12,7 @@ from fpcheck.comparison.identity import main_tower, parts
 from fpcheck.policy.load import default_policy
 from fpcheck.signature import Signature
 from fpcheck.source.local import LocalSource
-from fpcheck.towers import is_text
+from fpcheck.stacks import is_text
 from fpcheck.verdict import Outcome, Verdict
 from tests.checkpoints import llama, write
 from tests.signatures import a_library, a_reference, a_signature, a_tower, random_curves

@@ -13,6 +13,7 @@ from fpcheck.checkpoint.gguf.files import find_gguf
 from fpcheck.checkpoint.header import Tensor, parse_header
 from fpcheck.checkpoint.shards import Shards, find_shards, join_shards
 from fpcheck.checkpoint.strays import stray_weights
+from fpcheck.checkpoint.weight_sets import FALLBACKS, INDEXED
 from fpcheck.errors import FormatError
 from fpcheck.source import Source, SourceFile
 
@@ -72,6 +73,12 @@ def read_checkpoint(source: Source) -> Checkpoint:
 
 def _of_gguf(source: Source, names: tuple[str, ...]) -> Checkpoint:
     """A GGUF model says itself what it is: its loaders read no config.json."""
+    for file in source.files():
+        if file.removesuffix(INDEXED) in FALLBACKS:
+            raise FormatError(
+                f"{file}: beside {names[0]}: which of them is released?",
+                hint=f"name {names[0]} itself to have it checked, or remove {file}",
+            )
     model = read_gguf(source, names)
     return Checkpoint(
         source=source,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fpcheck.layouts import MATRICES, Kind
 from fpcheck.reference import How, Reference
 from fpcheck.signature import Moments, Signature, TowerProfile
-from fpcheck.towers import is_text
+from fpcheck.stacks import is_text
 
 TOLERANCE = 1e-6  # relative: reading the same values in any order moves a statistic by far less
 SAME_FILES = "the reference's weight files, by their SHA-256 digests"

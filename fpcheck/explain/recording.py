@@ -17,8 +17,7 @@ from fpcheck.filling import POOLED_ROLES
 from fpcheck.fitting import matrix
 from fpcheck.layouts import MATRICES, Kind, Layout, Role
 from fpcheck.packing import spans
-from fpcheck.stacks import place_of
-from fpcheck.towers import is_text
+from fpcheck.stacks import is_text, place_of
 
 LAYERS = 3  # of each stack; fewer would not show that layers are told apart
 MAX_PARTS = 4_096  # of one tensor: no model has so many heads

@@ -167,7 +167,7 @@ def test_keys_of_another_layer_are_said_to_be(
 
 
 def test_codes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    integers.write(tmp_path, gptq(), {"model_type": "llama", "quantization_config": SETTINGS})
+    integers.write(tmp_path, gptq(), CONFIG)
 
     text = explained(tmp_path, capsys)
 
@@ -179,6 +179,7 @@ def test_codes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 SETTINGS = {"quant_method": "gptq", "bits": 4, "group_size": 32, "sym": False}
+CONFIG = {"model_type": "llama", "num_hidden_layers": 2, "quantization_config": SETTINGS}
 
 
 def gptq() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fpcheck.explain.noted import Noted
 from tests import test_layouts
 from tests.checkpoints import llama, write
 from tests.encodings import integers
-from tests.explain.test_explain import SETTINGS, fused, gptq
+from tests.explain.test_explain import CONFIG, fused, gptq
 from tests.test_layouts import HEADERS
 
 RECORDED = "recorded.json"
@@ -95,7 +95,7 @@ def test_the_texts_tower_is_recorded_unless_another_is_named(tmp_path: Path) -> 
 def test_codes_are_recorded_as_what_they_stand_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    integers.write(tmp_path, gptq(), {"model_type": "llama", "quantization_config": SETTINGS})
+    integers.write(tmp_path, gptq(), CONFIG)
 
     header = record(tmp_path)
 

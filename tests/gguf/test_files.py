@@ -187,3 +187,13 @@ def test_a_value_that_is_not_finite_is_refused(
 
     assert main(["check", str(write_gguf(tmp_path / "model.gguf", tensors))]) == 3
     assert "element [3, 5] is nan" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model.bin.index.json"])
+def test_what_loaders_take_unasked_leaves_the_choice_open(name: str, tmp_path: Path) -> None:
+    write_gguf(tmp_path / "model.gguf", llama())
+    (tmp_path / name).write_bytes(b"")
+
+    with pytest.raises(FormatError, match="which of them is released"):
+        opened(tmp_path)
+    assert opened(tmp_path / "model.gguf").tensors
