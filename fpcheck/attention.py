@@ -17,8 +17,8 @@ from fpcheck.filling import POOLED_ROLES
 from fpcheck.heads import Config
 from fpcheck.layouts import LEAVES, MAX_TOWERS, NESTED_TYPES, Holds, Kind
 from fpcheck.mixers import excludes_attention, mixers
-from fpcheck.sharing import with_shared_keys
-from fpcheck.stacks import Site, sites
+from fpcheck.sharing import unclear_keys, with_shared_keys
+from fpcheck.stacks import Site, is_text, sites
 from fpcheck.towers import apart, belonging, main_stack
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -55,7 +55,9 @@ def find_attention(checkpoint: Checkpoint) -> Attention:
         for module, found in apart(blocks):
             own, left_out = belonging(found, main, checkpoint.config)
             faults += left_out
-            if own:
+            if own and kind is Kind.SELF and is_text(stack) and unclear_keys(checkpoint.config):
+                faults.append(f"{stack}: config.json does not say clearly which layers share keys")
+            elif own:
                 ordered = _in_depth(kind, own, checkpoint.config)
                 towers.append(_tower(_name(stack, kind, module), kind, ordered))
                 notes += _notes(towers[-1].name, ordered)

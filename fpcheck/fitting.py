@@ -87,7 +87,7 @@ def is_named(row: Layout, config: Config) -> bool:
 def unused_v(layer: int, row: Layout, config: Config) -> str:
     """Where k is v in layers of full attention, a v of their own is nothing that the model uses."""
     types = listed(config, LAYER_TYPES)
-    is_full = layer < len(types) and types[layer] == "full_attention"
+    is_full = layer >= len(types) or types[layer] == "full_attention"
     shared = any(
         Holds.K_IS_V in other.leaves.values()
         and other.required < row.required

@@ -216,6 +216,7 @@ LAYOUTS: tuple[Layout, ...] = (
         "gemma 4, values are keys",
         "q_proj k_proj o_proj",
         *(Holds.Q, Holds.K_IS_V, Holds.O),
+        types="gemma4 gemma4_text gemma4_unified gemma4_unified_text",
         flags=(("attention_k_eq_v", True, False),),
     ),
     _row(

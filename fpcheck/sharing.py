@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fpcheck.blocks import Block, Piece
-from fpcheck.checkpoint.config import integer, listed, model_types
+from fpcheck.checkpoint.config import integer, is_clear, listed, model_types
 from fpcheck.heads import Config
 from fpcheck.layouts import (
     BIAS_OF,
@@ -32,6 +32,11 @@ def with_shared_keys(blocks: Sequence[Block], config: Config) -> tuple[Block, ..
     if types & SHARING_TYPES:
         return _last_share(blocks, config)
     return _share_latents(blocks, config) if types & LATENT_SHARING_TYPES else tuple(blocks)
+
+
+def unclear_keys(config: Config) -> bool:
+    """Whether layers may share keys and the config leaves open which do."""
+    return bool(model_types(config) & SHARING_TYPES) and not is_clear(config, SHARED_LAYERS)
 
 
 def _last_share(blocks: Sequence[Block], config: Config) -> tuple[Block, ...]:

@@ -195,3 +195,34 @@ def test_of_very_many_towers_the_largest_are_kept(tmp_path: Path) -> None:
 
     assert len(attention.towers) == MAX_TOWERS
     assert "7 smaller towers" in attention.unmeasured[-1]
+
+
+GEMMA_3N = {"model_type": "gemma3n", "text_config": {"num_hidden_layers": 10}}
+
+
+@pytest.mark.parametrize(
+    ("top", "inner", "reads"),
+    [({}, 4, True), ({}, 0, True), ({"num_kv_shared_layers": 2}, 4, False), ({}, None, False)],
+)
+def test_shared_keys_that_are_not_clear_leave_the_text_open(
+    top: dict[str, Any], inner: int | None, reads: bool, tmp_path: Path
+) -> None:
+    text = {"num_hidden_layers": 10, "num_kv_shared_layers": inner}
+
+    found = towers(
+        tmp_path, llama(), GEMMA_3N | {"text_config": text, "num_hidden_layers": 10} | top
+    )
+
+    assert bool(found) is reads
+
+
+@pytest.mark.parametrize("types", [[], ["full_attention"] * 10])
+def test_a_value_where_the_key_is_the_value_is_none(types: list[str], tmp_path: Path) -> None:
+    text = {"num_hidden_layers": 10, "num_kv_shared_layers": 0, "attention_k_eq_v": True}
+    config = {"model_type": "gemma4", "text_config": text | {"layer_types": types}}
+    tensors = {n: t for n, t in llama().items() if "v_proj" not in n or ".4." in n}
+
+    found = towers(tmp_path, tensors, config)["model.layers"]
+
+    assert 4 not in found.layers
+    assert found.roles[Role.V] == found.roles[Role.K]

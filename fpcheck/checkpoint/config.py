@@ -76,6 +76,11 @@ def is_stated(config: Mapping[str, Any], key: str) -> bool:
     return bool(_stated(config, key))
 
 
+def is_clear(config: Mapping[str, Any], key: str) -> bool:
+    """Whether the config has a value under `key`, and its parts agree on it."""
+    return _agreed(_stated(config, key))
+
+
 def model_types(config: Mapping[str, Any]) -> frozenset[str]:
     """Every architecture that the config names, its sub-configs included."""
     found = (view.get("model_type") for view in views(config))
