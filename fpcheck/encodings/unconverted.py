@@ -30,7 +30,7 @@ FAULT = (
     "remove it from the list, or release it unquantised"
 )
 # What loaders put before a language model's layers, or leave out.
-_PREFIX = re.compile(r"(?:(?:model|language_model|base_model|text_model|transformer)\.)*")
+_PREFIX = re.compile(r"^(?:(?:model|language_model|base_model|text_model|transformer)\.)*")
 _PREFIXES = ("", "model.", "language_model.model.", "model.language_model.", "transformer.")
 Groups = Mapping[Pattern, set[Pattern]]  # by their loose form
 
@@ -65,7 +65,7 @@ def _meant(shape: str, alike: list[str], entries: Groups) -> Iterator[str]:
 def _paths(name: str) -> tuple[str, ...]:
     """What loaders may call a tensor's module."""
     module = name.removesuffix(".weight")
-    own = module[_PREFIX.match(module).end() :]  # type: ignore[union-attr]
+    own = _PREFIX.sub("", module, count=1)
     return (module, *(prefix + own for prefix in _PREFIXES))
 
 
