@@ -57,7 +57,7 @@ def read_metadata(cursor: Cursor, count: int) -> dict[str, Value]:
             fault = "stands twice" if key else "is empty"
             raise FormatError(f"{cursor.file}: the key {key!r} {fault}", hint=CONVERT)
         seen.add(key)
-        value = _value(cursor, key)
+        value = pass_value(cursor, key)
         if value is not None:
             kept[key] = value
         if sum(isinstance(value, tuple) for value in kept.values()) > MAX_LISTS:
@@ -65,8 +65,9 @@ def read_metadata(cursor: Cursor, count: int) -> dict[str, Value]:
     return kept
 
 
-def _value(cursor: Cursor, key: str) -> Value | None:
-    kind = _kind(cursor, key)
+def pass_value(cursor: Cursor, key: str) -> Value | None:
+    """Pass over the value of a key; what is kept of it, if anything. Raises FormatError."""
+    kind = kind_of(cursor, key)
     if kind is GGUFValueType.ARRAY:
         return _list(cursor, key)
     if kind is not GGUFValueType.STRING:
@@ -79,7 +80,7 @@ def _value(cursor: Cursor, key: str) -> Value | None:
 
 
 def _list(cursor: Cursor, key: str) -> Value | None:
-    kind, count = _kind(cursor, key), cursor.number(LENGTH)
+    kind, count = kind_of(cursor, key), cursor.number(LENGTH)
     if kind is GGUFValueType.ARRAY:
         raise FormatError(f"{cursor.file}: {key}: a list of lists", hint=CONVERT)
     if kind is GGUFValueType.STRING:
@@ -91,7 +92,8 @@ def _list(cursor: Cursor, key: str) -> Value | None:
     return None
 
 
-def _kind(cursor: Cursor, key: str) -> GGUFValueType:
+def kind_of(cursor: Cursor, key: str) -> GGUFValueType:
+    """The type of the value, or of the items, that come next. Raises FormatError."""
     number = cursor.number(TYPE)
     try:
         return GGUFValueType(number)
