@@ -32,10 +32,14 @@ SCALES = ("_scale_inv", "_scale", "_scales")
 
 @dataclass(frozen=True)
 class Piece:
-    """One tensor and which of its elements, row-major, serve which role."""
+    """One tensor and which of its elements, row-major, serve which role.
+
+    `transposed` says that a matrix is stored as inputs × outputs.
+    """
 
     tensor: Tensor
     pattern: Pattern
+    transposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ def _pieces(
             continue
         tensor = tensors[leaf]
         for axis in patterns(row, leaf, tensors, checkpoint.config, pooled=choice.pooled):
-            yield Piece(tensor, _over(axis, row, leaf, tensor))
+            yield Piece(tensor, _over(axis, row, leaf, tensor), row.transposed)
             yield from _bias(axis, tensor, leaf, outputs(row, tensor), checkpoint)
 
 
