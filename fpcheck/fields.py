@@ -16,12 +16,12 @@ class Fields:
     """One JSON object of a user's file. Every method raises UsageError naming file and field."""
 
     def __init__(self, values: Mapping[str, Any], file: str, path: str = "") -> None:
-        self._values, self._file, self._path = dict(values), file, path
+        self._values, self.file, self._path = dict(values), file, path
         self._taken: set[str] = set()
 
     def fault(self, key: str, message: str) -> UsageError:
         """The error for one field, to be raised by the caller."""
-        return UsageError(f"{self._file}: {self._path}{key[:80]}: {message}", hint=AGAIN)
+        return UsageError(f"{self.file}: {self._path}{key[:80]}: {message}", hint=AGAIN)
 
     def names(self) -> Iterator[str]:
         """The names of the fields that are there."""
@@ -85,7 +85,7 @@ class Fields:
         value = self.take(key)
         if not isinstance(value, dict):
             raise self.fault(key, f"expected an object, got {_shown(value)}")
-        return Fields(value, self._file, f"{self._path}{key}.")
+        return Fields(value, self.file, f"{self._path}{key}.")
 
     def mappings(self, key: str) -> tuple[Fields, ...]:
         """A list of JSON objects."""
@@ -94,7 +94,7 @@ class Fields:
             if not isinstance(value, dict):
                 raise self.fault(key, f"expected objects, got {_shown(value)}")
         path = f"{self._path}{key}"
-        return tuple(Fields(v, self._file, f"{path}[{i}].") for i, v in enumerate(values))
+        return tuple(Fields(v, self.file, f"{path}[{i}].") for i, v in enumerate(values))
 
     def close(self) -> None:
         """Refuse fields that nobody took."""

@@ -34,7 +34,7 @@ def workspace_owner(env: Mapping[str, str]) -> Owner | None:
 
 
 def write_files(
-    folder: Path, files: Mapping[str, str], *, owner: Owner | None = None
+    folder: Path, files: Mapping[str, str | bytes], *, owner: Owner | None = None
 ) -> tuple[Path, ...]:
     """Write every file into `folder`, made if needed. Returns their paths.
 
@@ -45,7 +45,8 @@ def write_files(
     with _told(folder), _opened(folder, owner) as descriptor:
         for name, content in files.items():
             _refuse_special(folder / name, name, descriptor)
-            _write(name, content.encode("utf-8", "replace"), descriptor, owner)
+            encoded = content.encode("utf-8", "replace") if isinstance(content, str) else content
+            _write(name, encoded, descriptor, owner)
     return tuple(folder / name for name in files)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from fpcheck.errors import UsageError
 from fpcheck.fields import Fields, parse_document
-from fpcheck.signature import Signature
-from fpcheck.signature.file import canonical, from_json, to_json
+from fpcheck.signature import Signature, arrays_file
+from fpcheck.signature.file import Beside, canonical, from_json, to_json
 
 FORMAT = "fpcheck.reference/1"
+ARRAYS = ".safetensors"
 FULL_DIGITS = 6  # fewer printed digits support a resemblance, never more
 # owner/name as the Hub writes it. No part begins with a dot, so none of them is "..".
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}")
@@ -62,10 +63,20 @@ class Reference:
         """Its file within a library's folder."""
         return self.id + (".json" if self.obtained.how is How.COMPUTED else ".figures.json")
 
+    @property
+    def arrays_path(self) -> str:
+        """The file of its arrays, beside it."""
+        return self.path.removesuffix(".json") + ARRAYS
+
 
 def dump(reference: Reference) -> str:
     """The reference as JSON text, the same bytes for the same value."""
     return canonical(_to_json(reference))
+
+
+def arrays(reference: Reference) -> bytes | None:
+    """The bytes of the file of arrays that stands beside it; None when it has none."""
+    return arrays_file.dump(reference.signature.towers)
 
 
 def _to_json(reference: Reference) -> dict[str, Any]:
@@ -83,12 +94,15 @@ def _to_json(reference: Reference) -> dict[str, Any]:
             "complete": obtained.complete,
             "note": obtained.note,
         },
-        "signature": to_json(reference.signature),
+        "signature": to_json(reference.signature, arrays(reference)),
     }
 
 
-def load(content: bytes, name: str) -> Reference:
-    """The reference in a file's bytes; `name` is for errors. Raises UsageError."""
+def load(content: bytes, name: str, beside: Beside | None = None) -> Reference:
+    """The reference in a file's bytes; `name` is for errors. Raises UsageError.
+
+    `beside` is called for the arrays' file where the signature names one.
+    """
     fields = parse_document(content, name)
     fields.text("format", choices=(FORMAT,))
     reference = Reference(
@@ -96,7 +110,7 @@ def load(content: bytes, name: str) -> Reference:
         licence=fields.optional_text("licence"),
         parents=tuple(_id(fields, "parents", parent) for parent in fields.texts("parents")),
         obtained=_obtained(fields.mapping("obtained")),
-        signature=from_json(fields.mapping("signature")),
+        signature=from_json(fields.mapping("signature"), beside),
     )
     fields.close()
     if not reference.signature.towers:

@@ -8,27 +8,32 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from fpcheck import reference
+from fpcheck import calibration, reference
+from fpcheck.calibration import DEFAULT, Calibration
 from fpcheck.errors import UsageError
 from fpcheck.fields import parse_document
 from fpcheck.files import Owner, write_files
-from fpcheck.reference import ID, Reference
+from fpcheck.reference import ARRAYS, ID, Reference
 from fpcheck.signature.file import MAX_BYTES, canonical
 
 MANIFEST = "manifest.json"
+CALIBRATION = "calibration.json"  # of the built-in library alone: no other may move a threshold
 MANIFEST_FORMAT = "fpcheck.library/1"
 MAX_REFERENCES = 100_000
 
 
 @dataclass(frozen=True)
 class Library:
-    """All references, sorted by id, and the digest that pins every one of them."""
+    """All references, sorted by id, the digest that pins every one of them, and what strangers
+    among them score.
+    """
 
     references: tuple[Reference, ...]
     digest: str
+    calibration: Calibration = DEFAULT
 
     def ancestors(self, identity: str) -> frozenset[str]:
         """The recorded ancestors of an id, itself not among them."""
@@ -92,17 +97,18 @@ def load_library(folders: Iterable[str | Path]) -> Library:
                 )
             found[path] = item
     ordered = tuple(sorted(found.values(), key=lambda item: (item.id, item.path)))
-    return Library(ordered, _sha256(_manifest(digests).encode()))
+    return Library(ordered, _sha256(_manifest(digests).encode()), builtin_calibration())
+
+
+def builtin_calibration() -> Calibration:
+    """What strangers score, as it was measured for the built-in library. Raises UsageError."""
+    folder = builtin_folder()
+    return calibration.load(_content(folder, CALIBRATION), str(folder / CALIBRATION))
 
 
 def _load_folder(folder: Path) -> Iterator[tuple[str, Reference, str]]:
     listed = _listed(folder)
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*.json")}
-    for path in sorted(present - set(listed) - {MANIFEST}):
-        raise UsageError(
-            f"{folder / path}: not listed in {MANIFEST}",
-            hint="add references with `fpcheck library add`",
-        )
+    _refuse_unlisted(folder, listed)
     for path, digest in sorted(listed.items()):
         content = _content(folder, path)
         if _sha256(content) != digest:
@@ -111,10 +117,24 @@ def _load_folder(folder: Path) -> Iterator[tuple[str, Reference, str]]:
                 f"says {digest[:80]}",
                 hint="restore the file, or add it again with `fpcheck library add`",
             )
-        item = reference.load(content, str(folder / path))
+        beside = partial(_content, folder, path.removesuffix(".json") + ARRAYS)
+        item = reference.load(content, str(folder / path), beside)
         if item.path != path:
             raise UsageError(f"{folder / path}: holds {item.id}, which belongs in {item.path}")
         yield path, item, digest
+
+
+def _refuse_unlisted(folder: Path, listed: Mapping[str, str]) -> None:
+    """Refuse references, and arrays of references, that the manifest does not list."""
+    known = {MANIFEST, CALIBRATION, *listed}
+    known |= {path.removesuffix(".json") + ARRAYS for path in listed}
+    for kind in ("*.json", f"*{ARRAYS}"):
+        for path in sorted(p.relative_to(folder).as_posix() for p in folder.rglob(kind)):
+            if path not in known:
+                raise UsageError(
+                    f"{folder / path}: not listed in {MANIFEST}",
+                    hint="add references with `fpcheck library add`",
+                )
 
 
 def _listed(folder: Path) -> dict[str, str]:
@@ -156,8 +176,8 @@ def add_reference(
     Raises UsageError, and writes nothing, for a reference that could not be loaded again, for a
     folder of other things, and without `replace` for a path that another reference has.
     """
-    content = reference.dump(item)
-    reference.load(content.encode(), item.path)
+    content, arrays = reference.dump(item), reference.arrays(item)
+    reference.load(content.encode(), item.path, lambda: arrays or b"")
     listed, digest = _listed_so_far(folder), _sha256(content.encode())
     if listed.get(item.path, digest) != digest and not replace:
         raise UsageError(
@@ -165,7 +185,10 @@ def add_reference(
             hint="add it with --replace to replace it",
         )
     file = folder / item.path
-    write_files(file.parent, {file.name: content}, owner=owner)
+    files: dict[str, str | bytes] = {file.name: content}
+    if arrays is not None:
+        files[Path(item.arrays_path).name] = arrays
+    write_files(file.parent, files, owner=owner)
     write_files(folder, {MANIFEST: _manifest({**listed, item.path: digest})}, owner=owner)
     return file
 

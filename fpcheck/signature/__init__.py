@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from fpcheck.layouts import MATRICES, Kind, Role
+from fpcheck.signature.arrays import Arrays
 from fpcheck.source import Origin, SourceFile
 
 # Bump when any number could change; never reuse. profile/2 reads more layouts than profile/1 did,
-# and of layers that use another's keys and values, those.
-RECIPE = "profile/2"
-RECIPES = ("profile/1", RECIPE)  # what is still read: the moments mean the same
+# and of layers that use another's keys and values, those; fpcheck/2 adds arrays to the profile.
+RECIPE = "fpcheck/2"
+RECIPES = ("profile/1", "profile/2", RECIPE)  # what is still read: the moments mean the same
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,17 @@ class Moments:
 
 @dataclass(frozen=True)
 class TowerProfile:
-    """The moments of one tower: for each role one value a layer, None where the layer lacks it."""
+    """The moments of one tower: for each role one value a layer, None where the layer lacks it.
+
+    `arrays` is what else is kept of it; None where only the profile is known.
+    """
 
     name: str
     layout: str
     kind: Kind
     layers: tuple[int, ...]
     roles: Mapping[Role, tuple[Moments | None, ...]]
+    arrays: Arrays | None = field(default=None, compare=False)
 
     @cached_property
     def weights(self) -> int:

@@ -8,21 +8,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from fpcheck.attention import Piece
-from fpcheck.checkpoint.coding import Block, Coding, Fetch, Values
+from fpcheck.checkpoint.coding import Block, Values
 from fpcheck.errors import NonFiniteError
 from fpcheck.layouts import Role
 from fpcheck.packing import spans
 from fpcheck.signature.moments import Part, exact
 
 
-def coded_parts(
-    coding: Coding, piece: Piece, block: Block, fetch: Fetch
-) -> Iterator[tuple[Role, Part]]:
-    """What a block adds to the moments of each role of its piece.
+def coded_parts(values: Values, piece: Piece, block: Block) -> Iterator[tuple[Role, Part]]:
+    """What a block's values add to the moments of each role of its piece.
 
-    Raises NonFiniteError, and FormatError when the stored bytes mean no values.
+    Raises NonFiniteError.
     """
-    values = coding.values(block, fetch)
     for role, own in _by_role(values, piece, block):
         part = exact(np.array(own, np.float64, order="K").reshape(-1, order="A"))
         if part is None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fpcheck.errors import UsageError
 from fpcheck.fields import Fields, parse_document
 from fpcheck.layouts import Kind, Role
-from fpcheck.signature import RECIPES, Moments, Signature, TowerProfile
+from fpcheck.signature import RECIPES, Moments, Signature, TowerProfile, arrays_file
 from fpcheck.source import Origin, SourceFile
 
 FORMAT = "fpcheck.signature/1"
@@ -17,10 +19,20 @@ FORMAT = "fpcheck.signature/1"
 MAX_BYTES = 16_000_000
 MAX_COUNT = 1 << 53  # more than any tensor holds; beyond it not every reader of JSON is exact
 
+Beside = Callable[[], bytes]  # gives the content of the file of arrays beside a JSON file
 
-def dump(signature: Signature) -> str:
-    """The signature as JSON text: sorted keys, one line a leaf list, a newline at the end."""
-    return canonical(to_json(signature))
+
+def dump(signature: Signature, arrays: bytes | None = None) -> str:
+    """The signature as JSON text: sorted keys, one line a leaf list, a newline at the end.
+
+    `arrays` are the bytes of the file that is to stand beside it.
+    """
+    return canonical(to_json(signature, arrays))
+
+
+def digest_of(arrays: bytes) -> str:
+    """How a signature names the file of its arrays."""
+    return f"sha256:{hashlib.sha256(arrays).hexdigest()}"
 
 
 def canonical(value: Mapping[str, Any]) -> str:
@@ -44,9 +56,10 @@ def _layout(value: Any, indent: str) -> str:
     return json.dumps(value)
 
 
-def to_json(signature: Signature) -> dict[str, Any]:
-    """The signature as plain JSON values."""
-    return {
+def to_json(signature: Signature, arrays: bytes | None = None) -> dict[str, Any]:
+    """The signature as plain JSON values, with the digest of its arrays' file if it has one."""
+    beside = {} if arrays is None else {"arrays": digest_of(arrays)}
+    return beside | {
         "format": FORMAT,
         "recipe": signature.recipe,
         "origin": {"name": signature.origin.name, "commit": signature.origin.commit},
@@ -76,14 +89,17 @@ def _columns(moments: tuple[Moments | None, ...]) -> dict[str, list[Any]]:
     }
 
 
-def load(content: bytes, name: str) -> Signature:
-    """The signature in a file's bytes; `name` is for errors. Raises UsageError."""
+def load(content: bytes, name: str, beside: Beside | None = None) -> Signature:
+    """The signature in a file's bytes; `name` is for errors. Raises UsageError.
+
+    `beside` is called for the arrays' file where the signature names one.
+    """
     if len(content) > MAX_BYTES:
         raise UsageError(f"{name}: {len(content):,} bytes, more than {MAX_BYTES:,}")
-    return from_json(parse_document(content, name))
+    return from_json(parse_document(content, name), beside)
 
 
-def from_json(fields: Fields) -> Signature:
+def from_json(fields: Fields, beside: Beside | None = None) -> Signature:
     """The signature in parsed JSON. Raises UsageError naming the file and the field."""
     fields.text("format", choices=(FORMAT,))
     recipe = fields.text("recipe", choices=RECIPES)
@@ -97,9 +113,22 @@ def from_json(fields: Fields) -> Signature:
         unmeasured=fields.texts("unmeasured"),
         notes=fields.texts("notes"),
     )
+    wanted = fields.text("arrays") if "arrays" in set(fields.names()) else None
     origin.close()
     fields.close()
-    return signature
+    return signature if wanted is None else _with_arrays(signature, wanted, fields, beside)
+
+
+def _with_arrays(
+    signature: Signature, wanted: str, fields: Fields, beside: Beside | None
+) -> Signature:
+    """The signature with the arrays in the file beside it, which must be of that digest."""
+    if beside is None:
+        raise fields.fault("arrays", "there is no file of arrays beside it")
+    content = beside()
+    if digest_of(content) != wanted:
+        raise fields.fault("arrays", f"the file beside it has the digest {digest_of(content)}")
+    return replace(signature, towers=arrays_file.load(content, signature.towers, fields.file))
 
 
 def _file(fields: Fields) -> SourceFile:

@@ -5,78 +5,109 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from fpcheck.attention import Attention, Piece, Tower
+from fpcheck.attention import Attention, Tower
 from fpcheck.checkpoint import Checkpoint
 from fpcheck.layouts import Role
 from fpcheck.signature import Moments, TowerProfile
+from fpcheck.signature.arrays import Arrays
+from fpcheck.signature.assembly import Assembly
 from fpcheck.signature.decode import STORED
+from fpcheck.signature.found import Found
+from fpcheck.signature.gathering import gathered
 from fpcheck.signature.kernels import UNIT, Scratch
 from fpcheck.signature.moments import Part, merge, rounded
 from fpcheck.signature.plan import bytes_of, plan
 from fpcheck.signature.pool import run
-from fpcheck.signature.reduce import Found, Reducer
+from fpcheck.signature.probes import Probe
+from fpcheck.signature.reduce import Reducer
+from fpcheck.signature.targets import Target, targets
 from fpcheck.source import Source
 
 # What the buffers and scratch of all threads may take together: half of what a check may take.
 MEMORY = 128 << 20
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
-Totals = Sequence[dict[Role, Part]]  # one for each piece
 
 
 def measure(
     checkpoint: Checkpoint,
     attention: Attention,
+    probes: Mapping[str, Probe] | None = None,
     *,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[TowerProfile, ...]:
-    """The moments of every role in every layer of every tower.
+    """The moments of every role in every layer of every tower, and the arrays that probes ask for.
 
     `progress` is called on the calling thread. Raises NonFiniteError for a weight that is not
     finite, SourceError when bytes cannot be had.
     """
-    pieces = [p for t in attention.towers for layer in sorted(t.layers) for p in t.layers[layer]]
-    totals = _stream(checkpoint.source, pieces, workers, progress) if pieces else ()
-    by_piece = iter(totals)
-    return tuple(_profile(tower, by_piece) for tower in attention.towers)
+    given = probes or {}
+    wanted = targets(attention.towers, given)
+    assembly = Assembly(wanted)
+    if wanted:
+        _stream(checkpoint.source, wanted, assembly, workers, progress)
+    return tuple(_towers(attention, given, wanted, assembly))
+
+
+def _towers(
+    attention: Attention,
+    probes: Mapping[str, Probe],
+    wanted: Sequence[Target],
+    assembly: Assembly,
+) -> Iterator[TowerProfile]:
+    """Each tower's layers are the groups of targets that follow on those of the one before."""
+    own: dict[int, list[Mapping[Role, Part]]] = defaultdict(list)
+    for target, parts in zip(wanted, assembly.parts, strict=True):
+        own[target.group].append(parts)
+    first = 0
+    for tower in attention.towers:
+        groups = range(first, first + len(tower.layers))
+        first = groups.stop
+        probe = probes.get(tower.name)
+        arrays = gathered(assembly, groups, probe) if probe else None
+        yield _profile(tower, [own[group] for group in groups], arrays)
 
 
 def _stream(
-    source: Source, pieces: Sequence[Piece], workers: int | None, progress: Progress | None
-) -> Totals:
-    """Read every piece once, on several threads; the parts are merged in the order of the bytes."""
-    totals: Totals = [{} for _ in pieces]
-    sizes = [bytes_of(piece) for piece in pieces]
+    source: Source,
+    wanted: Sequence[Target],
+    assembly: Assembly,
+    workers: int | None,
+    progress: Progress | None,
+) -> None:
+    """Read every target once, on several threads; what they find is put together in order."""
+    sizes = [bytes_of(target) for target in wanted]
     done, size = 0, sum(sizes)
 
-    def take(found: Sequence[Found]) -> None:
+    def take(found: Found) -> None:
         nonlocal done
-        for owner, role, part in found:
-            parts = totals[owner]
-            parts[role] = merge((parts[role], part)) if role in parts else part
-            done += part.count * sizes[owner] // pieces[owner].pattern.length
+        assembly.take(found)
+        for owner, _, part in found.parts:
+            piece = wanted[owner].piece
+            done += part.count * sizes[owner] // (piece.pattern.length if piece else 1)
         if progress:
             progress(done, size)
 
-    room = _room(source, pieces)
+    room = _room(source, wanted)
     threads = min(workers or source.workers, MEMORY // (room + Scratch.BYTES))
-    run(Reducer(source, room), plan(pieces, source.read_size), max(threads, 1), take)
-    return totals
+    run(Reducer(source, wanted, room), plan(wanted, source.read_size), max(threads, 1), take)
 
 
-def _room(source: Source, pieces: Sequence[Piece]) -> int:
+def _room(source: Source, wanted: Sequence[Target]) -> int:
     """The size in bytes that no read exceeds."""
-    plain = [STORED[p.tensor.dtype].itemsize for p in pieces if not p.tensor.coding]
+    plain = [STORED[t.tensor.dtype].itemsize for t in wanted if not t.tensor.coding]
     return max(source.read_size, UNIT * max(plain, default=8))
 
 
-def _profile(tower: Tower, by_piece: Iterator[Mapping[Role, Part]]) -> TowerProfile:
-    """A tower's moments, from the totals of its pieces and then of other towers' after them."""
-    layers = tuple(sorted(tower.layers))
-    found = [_moments([next(by_piece) for _ in tower.layers[layer]]) for layer in layers]
-    roles = {role: tuple(layer.get(role) for layer in found) for role in Role}
+def _profile(
+    tower: Tower, found: Sequence[Sequence[Mapping[Role, Part]]], arrays: Arrays | None
+) -> TowerProfile:
+    """A tower's moments, from the parts of its pieces layer by layer, and its arrays."""
+    moments = [_moments(layer) for layer in found]
+    roles = {role: tuple(layer.get(role) for layer in moments) for role in Role}
     measured = {role: row for role, row in roles.items() if any(row)}
-    return TowerProfile(tower.name, tower.layout, tower.kind, layers, measured)
+    layers = tuple(sorted(tower.layers))
+    return TowerProfile(tower.name, tower.layout, tower.kind, layers, measured, arrays)
 
 
 def _moments(pieces: Sequence[Mapping[Role, Part]]) -> dict[Role, Moments]:

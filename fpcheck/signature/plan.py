@@ -10,18 +10,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
+
 from fpcheck.attention import Piece
 from fpcheck.checkpoint import Tensor
 from fpcheck.checkpoint.coding import Block, Coding
+from fpcheck.fitting import matrix
 from fpcheck.layouts import Role
 from fpcheck.signature.decode import STORED
 from fpcheck.signature.kernels import UNIT
+from fpcheck.signature.targets import Target
 
 # Bytes that a thread is given at a time; with less, the handing out would show.
 BATCH = 16 << 20
 # What lies between two units is read with them, up to this share of a read; beyond it, two reads
 # are cheaper.
 GAP = 1 / 16
+FAR = 1 << 15  # elements between two samples that are worth a read of its own
 
 Runs = tuple[tuple[Role, int], ...]
 
@@ -29,7 +34,8 @@ Runs = tuple[tuple[Role, int], ...]
 class Unit(NamedTuple):
     """Neighbouring elements of one tensor: `rows` × the runs of roles, bytes `start:stop`.
 
-    `owner` is the place of its piece among all pieces, `first` the index of its first element.
+    `owner` is the place of its target among all, `first` the index of its first element. Without
+    runs only samples are wanted of it.
     """
 
     owner: int
@@ -46,7 +52,7 @@ class CodedUnit(NamedTuple):
 
     owner: int
     coding: Coding
-    piece: Piece
+    piece: Piece | None
     block: Block
 
 
@@ -62,11 +68,14 @@ class Read(NamedTuple):
 Job = Read | CodedUnit
 
 
-def plan(pieces: Sequence[Piece], read_size: int) -> Iterator[tuple[Job, ...]]:
-    """Every read of the pieces, in the order of files and bytes, batch by batch; then the codes."""
+def plan(targets: Sequence[Target], read_size: int) -> Iterator[tuple[Job, ...]]:
+    """Every read of the targets, layer by layer and in the order of bytes, batch by batch.
+
+    What follows from codes comes last.
+    """
     batch: list[Job] = []
     size = 0
-    jobs: Iterator[Job] = chain(_reads(_units(pieces), read_size), _coded_units(pieces))
+    jobs: Iterator[Job] = chain(_reads(_units(targets), read_size), _coded_units(targets))
     for job in jobs:
         batch.append(job)
         size += job.stop - job.start if isinstance(job, Read) else job.block.elements
@@ -77,9 +86,11 @@ def plan(pieces: Sequence[Piece], read_size: int) -> Iterator[tuple[Job, ...]]:
         yield tuple(batch)
 
 
-def bytes_of(piece: Piece) -> int:
-    """How many bytes of a piece's own tensor are read."""
-    tensor = piece.tensor
+def bytes_of(target: Target) -> int:
+    """How many bytes of a target's own tensor are read, about."""
+    tensor, piece = target.tensor, target.piece
+    if piece is None:
+        return 0  # so few that progress need not tell of them
     if tensor.coding:
         return tensor.stop - tensor.start
     return piece.pattern.length * STORED[tensor.dtype].itemsize
@@ -109,30 +120,71 @@ def _read(group: Sequence[Unit]) -> Read:
     return Read(group[0].tensor.file, group[0].start, group[-1].stop, tuple(group))
 
 
-def _units(pieces: Sequence[Piece]) -> Iterator[Unit]:
-    for owner in _in_order(pieces, coded=False):
-        tensor, first = pieces[owner].tensor, 0
+def _units(targets: Sequence[Target]) -> Iterator[Unit]:
+    for owner in _in_order(targets, coded=False):
+        target, tensor = targets[owner], targets[owner].tensor
         size = STORED[tensor.dtype].itemsize
-        for rows, runs in _cuts(pieces[owner]):
-            start, count = tensor.start + first * size, rows * sum(n for _, n in runs)
+        for first, rows, runs, count in _whole(target.piece) if target.piece else _spots(target):
+            start = tensor.start + first * size
             yield Unit(owner, tensor, first, rows, runs, start, start + count * size)
-            first += count
 
 
-def _coded_units(pieces: Sequence[Piece]) -> Iterator[CodedUnit]:
-    for owner in _in_order(pieces, coded=True):
-        coding = pieces[owner].tensor.coding
+def _whole(piece: Piece) -> Iterator[tuple[int, int, Runs, int]]:
+    """All elements of a piece: the first of each unit, its rows and runs, and how many it has."""
+    first = 0
+    for rows, runs in _cuts(piece):
+        count = rows * sum(length for _, length in runs)
+        yield first, rows, runs, count
+        first += count
+
+
+def _spots(target: Target) -> Iterator[tuple[int, int, Runs, int]]:
+    """The same of samples that lie close together, and of what is between them."""
+    for pick in target.picks():
+        apart = np.nonzero(np.diff(pick.elements) > FAR)[0] + 1
+        for near in np.split(pick.elements, apart):
+            for cut in range(int(near[0]), int(near[-1]) + 1, UNIT) if near.size else ():
+                own = near[(near >= cut) & (near < cut + UNIT)]
+                if own.size:
+                    yield int(own[0]), 1, (), int(own[-1] - own[0]) + 1
+
+
+def _coded_units(targets: Sequence[Target]) -> Iterator[CodedUnit]:
+    for owner in _in_order(targets, coded=True):
+        target, coding = targets[owner], targets[owner].tensor.coding
         if coding:
-            yield from (CodedUnit(owner, coding, pieces[owner], b) for b in coding.blocks())
+            blocks = (b for b in coding.blocks() if target.piece or _is_sampled(target, b))
+            yield from (CodedUnit(owner, coding, target.piece, block) for block in blocks)
 
 
-def _in_order(pieces: Sequence[Piece], *, coded: bool) -> list[int]:
-    wanted = [i for i, piece in enumerate(pieces) if bool(piece.tensor.coding) is coded]
-    return sorted(wanted, key=lambda i: _place(pieces[i]))
+def _is_sampled(target: Target, block: Block) -> bool:
+    """Whether a block has any of the samples that are wanted."""
+    columns = matrix(target.tensor)[-1]
+    for pick in target.picks():
+        row, column = np.divmod(pick.elements, columns)
+        inside = (row >= block.row) & (row < block.row + block.rows)
+        if np.any(inside & (column >= block.column) & (column < block.column + block.columns)):
+            return True
+    return False
 
 
-def _place(piece: Piece) -> tuple[str, int]:
-    return piece.tensor.file, piece.tensor.start
+def _in_order(targets: Sequence[Target], *, coded: bool) -> list[int]:
+    """The targets of the layer that comes first in the files, in the order of bytes, and so on.
+
+    Layers are finished one after the other, however a file orders its tensors.
+    """
+    wanted = [i for i, target in enumerate(targets) if bool(target.tensor.coding) is coded]
+    groups: dict[int, tuple[str, int]] = {}
+    for i in wanted:
+        group, place = targets[i].group, _place(targets[i])
+        groups[group] = min(groups.get(group, place), place)
+    return sorted(
+        wanted, key=lambda i: (groups[targets[i].group], targets[i].group, _place(targets[i]))
+    )
+
+
+def _place(target: Target) -> tuple[str, int]:
+    return target.tensor.file, target.tensor.start
 
 
 def _cuts(piece: Piece) -> Iterator[tuple[int, Runs]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -15,41 +15,48 @@ from fpcheck.errors import NonFiniteError
 from fpcheck.layouts import Role
 from fpcheck.signature.coded import coded_parts
 from fpcheck.signature.decode import STORED, Stored, decode
+from fpcheck.signature.found import Found, take, take_block
 from fpcheck.signature.kernels import Scratch, part_of
-from fpcheck.signature.moments import Part
 from fpcheck.signature.plan import CodedUnit, Job, Read, Unit
+from fpcheck.signature.targets import Target
 from fpcheck.source import Source
 from fpcheck.source import read as read_range
 
 KEPT, KEPT_SIZE = 8, 1 << 20  # ranges that a thread keeps of codes, and the bytes of the largest
 PAGE, LINE = 4096, 64  # bytes: what the kernel copies at a time, and the processor's cache
-Found = tuple[int, Role, Part]  # the place of a piece, one of its roles, and what a unit adds
 
 
 class Reducer(threading.local):
     """Reads and reduces batches; every thread that calls it has a buffer and scratch of its own."""
 
-    def __init__(self, source: Source, room: int) -> None:
+    def __init__(self, source: Source, targets: Sequence[Target], room: int) -> None:
         """`room` is the size in bytes of the largest read."""
         self._source = source
+        self._targets = targets
         self._buffer = memoryview(mmap.mmap(-1, room + PAGE))
         self._scratch = Scratch()
         self._kept: dict[tuple[str, int, int], bytearray] = {}
 
-    def __call__(self, batch: Iterable[Job]) -> list[Found]:
-        """What each unit of the reads adds, in order.
+    def __call__(self, batch: Iterable[Job]) -> Found:
+        """What the units of a batch add.
 
         Raises NonFiniteError and SourceError, and FormatError for codes that mean nothing.
         """
+        found = Found()
         with np.errstate(all="ignore"):  # what overflows is done again, exactly
-            return [found for job in batch for found in self._work(job)]
+            for job in batch:
+                if isinstance(job, Read):
+                    self._reduce(job, found)
+                else:
+                    self._decode(job, found)
+        return found
 
-    def _work(self, job: Job) -> Iterator[Found]:
-        return self._reduce(job) if isinstance(job, Read) else self._decode(job)
-
-    def _decode(self, unit: CodedUnit) -> Iterator[Found]:
-        for role, part in coded_parts(unit.coding, unit.piece, unit.block, self._fetch):
-            yield unit.owner, role, part
+    def _decode(self, unit: CodedUnit, found: Found) -> None:
+        values = unit.coding.values(unit.block, self._fetch)
+        if unit.piece:
+            for role, part in coded_parts(values, unit.piece, unit.block):
+                found.parts.append((unit.owner, role, part))
+        take_block(found, unit.owner, self._targets[unit.owner], values, unit.block)
 
     def _fetch(self, tensor: Tensor, start: int, stop: int) -> bytearray:
         """The bytes of a range; the last small ones are kept, for blocks share scales and order."""
@@ -63,17 +70,18 @@ class Reducer(threading.local):
                 del self._kept[next(iter(self._kept))]
         return self._kept[place]
 
-    def _reduce(self, read: Read) -> Iterator[Found]:
+    def _reduce(self, read: Read, found: Found) -> None:
         view = self._fill(read)
         for unit in read.units:
             stored = np.frombuffer(
                 view[unit.start - read.start : unit.stop - read.start], STORED[unit.tensor.dtype]
             )
-            for role, elements in _by_role(stored, unit):
+            for role, elements in _by_role(stored, unit) if unit.runs else ():
                 part = part_of(elements, unit.tensor.dtype, self._scratch)
                 if part is None:
                     raise _refusal(stored, unit)
-                yield unit.owner, role, part
+                found.parts.append((unit.owner, role, part))
+            take(found, unit.owner, self._targets[unit.owner], stored, unit.first)
 
     def _fill(self, read: Read) -> memoryview:
         """The bytes of a read, as far into a page as they are in the file's, down to a line.

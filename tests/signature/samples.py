@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 
 import numpy as np
 
@@ -25,8 +26,12 @@ def worths(elements: Stored, dtype: str) -> Doubles:
     """The values of stored elements, by a table made from the definition or by numpy."""
     if elements.dtype.kind == "f":
         return elements.astype(np.float64)
-    table = np.array([worth(code, dtype) for code in range(1 << elements.dtype.itemsize * 8)])
-    return table[elements]
+    return _table(dtype, elements.dtype.itemsize * 8)[elements]
+
+
+@cache
+def _table(dtype: str, bits: int) -> Doubles:
+    return np.array([worth(code, dtype) for code in range(1 << bits)])
 
 
 def worth(code: int, dtype: str) -> float:

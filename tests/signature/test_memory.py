@@ -13,6 +13,7 @@ from tests.data_folders import ROOT
 LIMIT = 256 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("dtype", ["BF16", "F64"])
 @pytest.mark.parametrize("columns", [1, 3])

@@ -16,6 +16,7 @@ from fpcheck.packing import Pattern, whole
 from fpcheck.signature import plan as module
 from fpcheck.signature.kernels import UNIT
 from fpcheck.signature.plan import BATCH, Read, Unit, plan
+from fpcheck.signature.targets import Target
 
 MIB = 1 << 20
 
@@ -30,8 +31,13 @@ def row(start: int, length: int = UNIT, file: str = "a") -> Piece:
     return piece(whole(Role.Q, length), start, file)
 
 
+def wanted(*pieces: Piece) -> list[Target]:
+    """The moments of pieces of one layer."""
+    return [Target(0, 0, each.tensor, each, None, None) for each in pieces]
+
+
 def reads(*pieces: Piece, read_size: int = 2 * MIB) -> list[Read]:
-    return [read for batch in plan(pieces, read_size) for read in batch]
+    return [read for batch in plan(wanted(*pieces), read_size) for read in batch]
 
 
 def units(*pieces: Piece, read_size: int = 2 * MIB) -> list[Unit]:
@@ -104,7 +110,7 @@ def test_a_tensor_that_serves_two_towers_is_read_for_each() -> None:
 
 
 def test_batches_are_large_enough_to_be_worth_handing_out() -> None:
-    sizes = [sum(r.stop - r.start for r in batch) for batch in plan([row(0, 40 * UNIT)], MIB)]
+    sizes = [sum(r.stop - r.start for r in batch) for batch in plan(wanted(row(0, 40 * UNIT)), MIB)]
 
     assert sum(sizes) == 80 * MIB
     assert all(size >= BATCH for size in sizes[:-1])
