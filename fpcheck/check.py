@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from fpcheck.adapters import merged
 from fpcheck.attention import find_attention
 from fpcheck.checkpoint import Checkpoint, read_checkpoint
-from fpcheck.comparison import Match, ProfileIndex, match
+from fpcheck.comparison import Level, Match, ProfileIndex, match
 from fpcheck.comparison.background import Background
+from fpcheck.comparison.evidence import Merge
 from fpcheck.comparison.false_alarms import false_alarms
 from fpcheck.comparison.identity import parts
+from fpcheck.comparison.merges import merge_of
 from fpcheck.comparison.profile import incomparable
 from fpcheck.coverage import ENOUGH, Coverage, coverage
 from fpcheck.encodings import decoded
@@ -22,6 +24,7 @@ from fpcheck.references import Library
 from fpcheck.signature import RECIPE, Signature
 from fpcheck.signature.digests import digests
 from fpcheck.signature.measure import measure
+from fpcheck.signature.probes import doubtful, probes_of, unanchored
 from fpcheck.source import Source
 from fpcheck.verdict import Facts, Outcome, Verdict, judge
 
@@ -34,7 +37,7 @@ class Check:
 
     `false_alarms` say how strangers of the library do at the policy's bare threshold, if it has
     one; `folders` are the library folders that were named beside the policy's own; `base` is what
-    an adapter was merged with.
+    an adapter was merged with, and `merge` the combination of references that it looks like.
     """
 
     signature: Signature
@@ -46,6 +49,7 @@ class Check:
     false_alarms: Background | None = None
     folders: tuple[str, ...] = ()
     base: str = ""
+    merge: Merge | None = None
 
     @property
     def exit_code(self) -> int:
@@ -77,7 +81,8 @@ def fingerprint(
     """
     checkpoint, undecoded = merged(source, base) if base else decoded(read_checkpoint(source))
     attention = find_attention(checkpoint)
-    towers = measure(checkpoint, attention, progress=_named(progress, "measuring"))
+    probes = probes_of(checkpoint, attention)
+    towers = measure(checkpoint, attention, probes, progress=_named(progress, "measuring"))
     files = checkpoint.files
     if digest:
         files = digests(source, files, progress=_named(progress, "hashing"))
@@ -89,8 +94,14 @@ def fingerprint(
         model_type=checkpoint.model_type,
         files=files,
         towers=towers,
-        unmeasured=(*undecoded, *attention.unmeasured, *filter(None, [covered.gap]), *strays),
-        notes=(*checkpoint.notes, *attention.notes),
+        unmeasured=(
+            *undecoded,
+            *attention.unmeasured,
+            *doubtful(probes, attention),
+            *filter(None, [covered.gap]),
+            *strays,
+        ),
+        notes=(*checkpoint.notes, *attention.notes, *unanchored(probes)),
     )
     return Reading(checkpoint, signature, covered)
 
@@ -128,16 +139,24 @@ def check(
         false_alarms=None if bare is None else false_alarms(index, bare),
         folders=folders,
         base=str(base.origin) if base else "",
+        merge=merge_of(signature, facts.matches or ()),
     )
 
 
 def _matches(
     signature: Signature, index: ProfileIndex, declared: frozenset[str]
 ) -> tuple[Match, ...] | None:
-    """The matches; None when no tower has a curve and nothing is identical either."""
+    """The matches; None when the checkpoint could not be compared.
+
+    It can be where a tower has a curve, or every reference has weights to compare with instead; and
+    whatever shows descent was compared.
+    """
     found = match(signature, index, declared)
     comparable = any(not incomparable(t) for t in signature.towers if t.kind is Kind.SELF)
-    return found if comparable or any(m.identical for m in found) else None
+    weighed = {match.reference.id for match in found if match.weights}
+    comparable = comparable or weighed.issuperset(r.id for r in index.library.references)
+    sure = any(match.level.rank > Level.RESEMBLES.rank for match in found)
+    return found if comparable or sure else None
 
 
 def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:

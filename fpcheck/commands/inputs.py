@@ -16,7 +16,7 @@ from fpcheck.fields import parse_document
 from fpcheck.policy import Policy
 from fpcheck.policy.load import default_policy, find_policy, load_policy
 from fpcheck.references import Library
-from fpcheck.signature import Signature
+from fpcheck.signature import Signature, arrays_file
 from fpcheck.signature.file import MAX_BYTES, load
 from fpcheck.source import Source, open_source
 from fpcheck.source.local import INDEX
@@ -59,8 +59,8 @@ def read_signature(word: str) -> Signature:
         return measured(word)
     content = _content(Path(word))
     if parse_document(content, word).text("format") == reference.FORMAT:
-        return reference.load(content, word).signature
-    signature = load(content, word)
+        return reference.load(content, word, lambda: _arrays(word)).signature
+    signature = load(content, word, lambda: _arrays(word))
     require_measured(signature)
     return signature
 
@@ -96,9 +96,14 @@ def _is_there(word: str) -> bool:
     return os.path.exists(word) and not os.path.isdir(word)  # noqa: PTH110, PTH112 — never raise
 
 
-def _content(path: Path) -> bytes:
+def _arrays(word: str) -> bytes:
+    """The file of arrays beside a signature's."""
+    return _content(Path(word.removesuffix(".json") + reference.ARRAYS), arrays_file.MAX_BYTES)
+
+
+def _content(path: Path, limit: int = MAX_BYTES) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)  # one too many, so that the reader refuses it
+            return file.read(limit + 1)  # one too many, so that the reader refuses it
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error

@@ -11,12 +11,13 @@ from pathlib import Path
 from fpcheck import __version__, reference, references
 from fpcheck.commands.console import note, show
 from fpcheck.commands.inputs import measured, read_library
+from fpcheck.comparison.identity import main_tower
 from fpcheck.errors import EXIT_OK, UsageError
 from fpcheck.files import workspace_owner
 from fpcheck.reference import How, Obtained, Reference
 from fpcheck.references import similar_ids
 from fpcheck.report.view import how_obtained
-from fpcheck.signature import Signature
+from fpcheck.signature import Signature, arrays_file
 from fpcheck.text import log_line
 
 PERHAPS = 0.6  # likeness of two ids that is worth a "did you mean"
@@ -70,6 +71,8 @@ def _reference(arguments: Namespace, signature: Signature) -> Reference:
     _refuse_no_id(identity)
     if arguments.id:  # a path says where the file was on somebody's machine, not what it is
         signature = replace(signature, origin=replace(signature.origin, name=identity))
+    towers = arrays_file.for_reference(signature.towers, main_tower(signature))
+    signature = replace(signature, towers=towers)
     obtained = Obtained(How.COMPUTED, f"fpcheck {__version__}", note=arguments.note)
     parents = tuple(sorted(set(arguments.parent)))
     return Reference(identity, arguments.licence, parents, obtained, signature)

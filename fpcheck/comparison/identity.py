@@ -11,6 +11,7 @@ from fpcheck.stacks import is_text
 
 TOLERANCE = 1e-6  # relative: reading the same values in any order moves a statistic by far less
 SAME_FILES = "the reference's weight files, by their SHA-256 digests"
+SAME_SAMPLES = "every sample of every layer of the reference, up to the rounding of a dtype"
 SAME_STATISTICS = "every attention statistic of the reference, to one part in a million"
 
 

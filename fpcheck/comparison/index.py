@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ from fpcheck.comparison.profile import (
     curves,
     is_fused,
 )
+from fpcheck.comparison.weights import Weights, weights_of
 from fpcheck.layouts import Kind, Role
 from fpcheck.references import Library
 from fpcheck.signature import TowerProfile
@@ -104,6 +105,17 @@ class ProfileIndex:
         )
         self.families = self._numbered_families()
         self._units: dict[tuple[int, int, int], Array] = {}
+
+    @property
+    def weights(self) -> Iterator[tuple[int, tuple[Weights, ...]]]:
+        """What can be compared weight by weight: the towers of each reference, by its place.
+
+        Made anew each time: kept for a thousand references they would take much memory.
+        """
+        for place, reference in enumerate(self.library.references):
+            own = tuple(filter(None, map(weights_of, reference.signature.towers)))
+            if own:
+                yield place, own
 
     def places(self, row: int, *, fused: bool) -> tuple[int, ...]:
         """Where ROLES has the roles in which a tower, fused or not, is compared with a row's."""

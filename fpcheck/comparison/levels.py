@@ -14,6 +14,9 @@ class Level(StrEnum):
 
     NONE = "none"  # measured, no evidence: not a proof of independence
     RESEMBLES = "resembles"  # same shape of profile, nothing stronger
+    PARTIAL = "partial"  # some layers share weights
+    TRANSFORMED = "derived-transformed"  # shares weights, in another basis
+    DERIVED = "derived"  # shares weights, in the same basis
     IDENTICAL = "identical"  # the same weights
 
     @property
