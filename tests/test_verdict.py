@@ -8,32 +8,16 @@ from dataclasses import replace
 import pytest
 
 from fpcheck.comparison import Level, Match
-from fpcheck.comparison.identity import SAME_FILES
-from fpcheck.comparison.profile import ProfileScore
+from fpcheck.comparison.identity import SAME_FILES, SAME_STATISTICS
 from fpcheck.policy import Policy, ProfileThreshold, Threshold, Unmeasured
 from fpcheck.policy.load import default_policy
 from fpcheck.reference import Reference
 from fpcheck.verdict import RULE_KINDS, Facts, Finding, Outcome, Verdict, judge
-from tests.signatures import a_library, a_reference, a_tower, random_curves
+from tests.evidence import DERIVED, TOWER, a_match, a_profile, a_weighed
+from tests.signatures import a_library, a_reference
 
-TOWER = a_tower(random_curves(1))
-
-
-def a_match(
-    identity: str = "a/b",
-    *,
-    raw: float = 0.99,
-    detrended: float = 0.95,
-    layers: int = 12,
-    identical: bool = False,
-    digits: int | None = None,
-    complete: bool = True,
-) -> Match:
-    reference = a_reference(identity, TOWER, digits=digits, complete=complete)
-    profile = ProfileScore(raw, detrended, {}, layers, (layers, layers), "model.layers", "x")
-    if identical:
-        return Match(reference, Level.IDENTICAL, (profile,), "the same weights")
-    return Match(reference, Level.RESEMBLES if raw >= 0.85 else Level.NONE, (profile,))
+# What the first version failed by default, as a policy may still declare it.
+DECLARED = ProfileThreshold(raw=0.95, detrended=0.80)
 
 
 def judged(
@@ -49,12 +33,16 @@ def judged(
 
 
 def a_policy(fail: Threshold | None = None, warn: Threshold | None = None) -> Policy:
-    off = Threshold(None, None)
-    return replace(default_policy(), fail=fail or off, warn=warn or off)
+    return replace(default_policy(), fail=fail or Threshold(None), warn=warn or Threshold(None))
 
 
 def profile_policy(raw: float, detrended: float | None = None, layers: int = 8) -> Policy:
     return a_policy(Threshold(None, ProfileThreshold(raw, detrended, layers)))
+
+
+def declared_profile() -> Policy:
+    """The default, and a profile that fails."""
+    return replace(default_policy(), fail=Threshold(Level.TRANSFORMED, DECLARED))
 
 
 def test_no_match_passes() -> None:
@@ -63,46 +51,56 @@ def test_no_match_passes() -> None:
 
 
 def test_an_undeclared_identical_reference_fails() -> None:
-    verdict = judged(a_match(identical=True))
+    verdict = judged(a_match(identical=SAME_STATISTICS))
 
     assert verdict.outcome is Outcome.FAIL
     assert verdict.findings[0].rule == "level"
     assert verdict.findings[0].reference == "a/b"
 
 
-def test_a_high_profile_fails_and_a_middling_one_warns() -> None:
-    assert judged(a_match(raw=0.95, detrended=0.80, layers=8)).outcome is Outcome.FAIL
-    assert judged(a_match(raw=0.9499)).outcome is Outcome.WARN
-    assert judged(a_match(detrended=0.7999)).outcome is Outcome.WARN
+def test_a_profile_alone_fails_no_build_by_default() -> None:
+    assert judged(a_match(raw=1.0, detrended=1.0, layers=99)).outcome is Outcome.WARN
     assert judged(a_match(raw=0.85)).outcome is Outcome.WARN
     assert judged(a_match(raw=0.8499)).outcome is Outcome.PASS
+
+
+def test_a_declared_profile_fails_from_both_its_correlations_on() -> None:
+    def outcome(raw: float = 0.95, detrended: float = 0.80) -> Outcome:
+        match = a_match(raw=raw, detrended=detrended, layers=8)
+        return judged(match, policy=declared_profile()).outcome
+
+    assert outcome() is Outcome.FAIL
+    assert outcome(raw=0.9499) is Outcome.WARN
+    assert outcome(detrended=0.7999) is Outcome.WARN
 
 
 @pytest.mark.parametrize(
     ("match", "why"),
     [
         (a_match(layers=7), "fewer than 8 layers"),
-        (a_match(digits=3), "3 digits"),
-        (a_match(digits=6, complete=False), "layers missing"),
+        (a_match(digits=3), "the reference is not exact (figures of 3 digits)"),
+        (a_match(digits=6, complete=False), "the reference is not exact (layers missing)"),
     ],
 )
 def test_weak_evidence_only_warns_and_says_why(match: Match, why: str) -> None:
-    verdict = judged(match)
+    verdict = judged(match, policy=declared_profile())
 
     assert verdict.outcome is Outcome.WARN
-    assert why in verdict.findings[0].message
+    assert f"a warning only: {why}" in verdict.findings[0].message
 
 
 def test_figures_of_six_digits_may_fail() -> None:
-    assert judged(a_match(digits=6)).outcome is Outcome.FAIL
+    assert judged(a_match(digits=6), policy=declared_profile()).outcome is Outcome.FAIL
 
 
 def test_few_layers_never_excuse_identical_weights() -> None:
-    assert judged(a_match(identical=True, layers=2)).outcome is Outcome.FAIL
+    assert judged(a_match(identical=SAME_STATISTICS, layers=2)).outcome is Outcome.FAIL
 
 
 def test_an_undefined_detrended_value_never_passes() -> None:
-    assert judged(a_match(detrended=math.nan)).outcome is Outcome.FAIL
+    match = a_match(detrended=math.nan)
+
+    assert judged(match, policy=declared_profile()).outcome is Outcome.FAIL
 
 
 def test_the_bare_threshold_asks_for_nothing_else() -> None:
@@ -123,13 +121,15 @@ def test_a_level_threshold_objects_to_that_level_and_above() -> None:
     policy = a_policy(Threshold(Level.RESEMBLES, None))
 
     assert judged(a_match(raw=0.86), policy=policy).outcome is Outcome.FAIL
-    assert judged(a_match(identical=True), policy=policy).outcome is Outcome.FAIL
+    assert judged(a_match(identical=SAME_STATISTICS), policy=policy).outcome is Outcome.FAIL
     assert judged(a_match(raw=0.84), policy=policy).outcome is Outcome.PASS
     assert judged(a_match(raw=0.86, layers=5), policy=policy).outcome is Outcome.WARN
+    low = replace(a_match(raw=0.86, layers=5), profiles=(a_profile(0.86, layers=5), a_profile(0.3)))
+    assert judged(low, policy=policy).outcome is Outcome.WARN  # the other tower resembles nothing
 
 
 def test_a_declared_reference_is_noted_not_objected_to() -> None:
-    verdict = judged(a_match(identical=True), declared=("a/b",))
+    verdict = judged(a_match(identical=SAME_STATISTICS), declared=("a/b",))
 
     assert verdict.outcome is Outcome.PASS
     assert [note.reference for note in verdict.notes] == ["a/b"]
@@ -141,7 +141,7 @@ def test_recorded_ancestors_of_a_declared_id_are_allowed() -> None:
         a_reference("p/parent", TOWER, parents=("g/grandparent",)),
     )
     verdict = judged(
-        a_match("g/grandparent", identical=True), declared=("c/child",), lineage=lineage
+        a_match("g/grandparent", identical=SAME_STATISTICS), declared=("c/child",), lineage=lineage
     )
 
     assert verdict.outcome is Outcome.PASS
@@ -155,26 +155,26 @@ def test_a_sibling_is_expected_unless_its_weights_are_the_same() -> None:
         a_reference("o/own", TOWER, parents=("b/base",)),
     )
 
-    def verdict(declared: str, *, identical: bool) -> Verdict:
+    def verdict(declared: str, identical: str = "") -> Verdict:
         match = a_match("s/sibling", identical=identical)
         return judged(match, declared=(declared,), lineage=lineage)
 
     for declared in ("b/base", "o/own"):
-        assert verdict(declared, identical=False).outcome is Outcome.PASS
-        assert verdict(declared, identical=False).notes[0].detail == "b/base"
-        assert verdict(declared, identical=True).outcome is Outcome.FAIL
-    assert verdict("x/stranger", identical=False).outcome is Outcome.FAIL
+        assert verdict(declared).outcome is Outcome.PASS
+        assert verdict(declared).notes[0].detail == "b/base"
+        assert verdict(declared, SAME_STATISTICS).outcome is Outcome.FAIL
+    assert verdict("x/stranger").outcome is Outcome.WARN
 
 
 def test_a_descendant_of_what_is_declared_is_no_ancestor() -> None:
     lineage = (a_reference("c/child", TOWER, parents=("b/base",)),)
-    match = a_match("c/child", identical=True)
+    match = a_match("c/child", identical=SAME_STATISTICS)
 
     assert judged(match, declared=("b/base",), lineage=lineage).outcome is Outcome.FAIL
 
 
 def test_one_reference_raises_one_finding_the_gravest() -> None:
-    coarse, exact = a_match(digits=3), a_match(identical=True)
+    coarse, exact = a_match(digits=3), a_match(identical=SAME_STATISTICS)
 
     verdict = judged(coarse, exact)
 
@@ -182,7 +182,7 @@ def test_one_reference_raises_one_finding_the_gravest() -> None:
 
 
 def test_findings_come_gravest_first() -> None:
-    verdict = judged(a_match("a/warned", raw=0.9), a_match("z/failed", identical=True))
+    verdict = judged(a_match("a/warned", raw=0.9), a_match("z/failed", identical=SAME_STATISTICS))
 
     assert [f.outcome for f in verdict.findings] == [Outcome.FAIL, Outcome.WARN]
 
@@ -213,12 +213,16 @@ def test_what_was_measured_in_part_only_warns() -> None:
 
 
 def test_every_rule_kind_can_object_and_can_accept() -> None:
-    worst = Facts((a_match(identical=True),), ("a part",), True, frozenset(), a_library())
+    found = a_weighed("a/b", DERIVED, raw=0.99)
+    worst = Facts((found,), ("a part",), True, frozenset(), a_library())
     nothing = Facts((), (), True, frozenset(), a_library())
+    every = a_policy(Threshold(Level.RESEMBLES, DECLARED, 1e-6))
+    off = a_policy()
     for name, rule in RULE_KINDS.items():
-        objections: list[Finding] = list(rule(default_policy(), worst))
+        objections: list[Finding] = list(rule(every, worst))
         assert objections and {o.rule for o in objections} == {name}
-        assert not list(rule(default_policy(), nothing))
+        assert not list(rule(every, nothing))
+        assert name == "unmeasured" or not list(rule(off, worst))
 
 
 def test_too_little_measured_counts_as_unmeasured() -> None:
@@ -232,12 +236,15 @@ def test_no_tower_hides_another() -> None:
     decoy = replace(real.profiles[0], raw=0.9999, detrended=0.999, layers=7)
     both = replace(real, profiles=(decoy, *real.profiles))
 
-    assert judged(both).outcome is Outcome.FAIL
+    assert judged(both, policy=declared_profile()).outcome is Outcome.FAIL
 
 
 def test_a_sibling_as_identical_as_the_declared_base_is_expected() -> None:
     lineage = (a_reference("s/sibling", TOWER, parents=("b/base",)),)
-    sibling, base = a_match("s/sibling", identical=True), a_match("b/base", identical=True)
+    sibling, base = (
+        a_match("s/sibling", identical=SAME_STATISTICS),
+        a_match("b/base", identical=SAME_STATISTICS),
+    )
 
     assert judged(sibling, base, declared=("b/base",), lineage=lineage).outcome is Outcome.PASS
     same_files = replace(sibling, identical=SAME_FILES)

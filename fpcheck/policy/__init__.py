@@ -33,10 +33,15 @@ class ProfileThreshold:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The rules of one severity; each objects on its own, and None switches it off."""
+    """The rules of one severity; each objects on its own, and None switches it off.
+
+    `false_positive_rate` is the highest that evidence of the weights may have to be objected to,
+    corrected for all that was compared.
+    """
 
     level: Level | None
-    profile: ProfileThreshold | None
+    profile: ProfileThreshold | None = None
+    false_positive_rate: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 from fpcheck.comparison.levels import Level
 from fpcheck.policy import ProfileThreshold, Unmeasured
-from fpcheck.policy.kinds import Default, Field, Kind, Null, Tighter
+from fpcheck.policy.kinds import Field, Kind, Null, Tighter
 
 
-def _rules(severity: str, what: str, *, level: Level | None, profile: Default) -> tuple[Field, ...]:
+def _rules(severity: str, what: str, *, level: Level) -> tuple[Field, ...]:
     """The rows of one severity's rules."""
     block = f"thresholds.{severity}"
     return (
@@ -17,14 +17,14 @@ def _rules(severity: str, what: str, *, level: Level | None, profile: Default) -
             block,
             Kind.BLOCK,
             f"What {what}. A key that is absent keeps its default.",
-            f"leave {severity} out to keep its defaults, or write both `level: null` and"
-            " `profile: null` to switch it off",
+            f"leave {severity} out to keep its defaults, or write `level: null` under it to switch"
+            " it off",
         ),
         Field(
             f"{block}.level",
             Kind.CHOICE,
             "Object to every undeclared reference whose evidence reaches this level.",
-            "write e.g. level: identical, or level: null to switch the rule off",
+            "write e.g. level: derived, or level: null to switch the rule off",
             default=level,
             null=Null.OFF,
             tighter=Tighter.EARLIER,
@@ -33,10 +33,10 @@ def _rules(severity: str, what: str, *, level: Level | None, profile: Default) -
         Field(
             f"{block}.profile",
             Kind.BLOCK,
-            "Object to every undeclared reference whose profile is at least this similar."
-            " Given, it replaces the default whole.",
-            "write e.g. profile: {raw: 0.95}, or profile: null to switch the rule off",
-            default=profile,
+            "Object to every undeclared reference whose profile is at least this similar, whatever"
+            " its level.",
+            "write e.g. profile: {raw: 0.95, detrended: 0.80}, or profile: null to switch the rule"
+            " off",
             null=Null.OFF,
         ),
         Field(
@@ -68,6 +68,19 @@ def _rules(severity: str, what: str, *, level: Level | None, profile: Default) -
             tighter=Tighter.LOWER,
             minimum=2,
         ),
+        Field(
+            f"{block}.false_positive_rate",
+            Kind.NUMBER,
+            "Object to every undeclared reference of whose weights this checkpoint's show descent"
+            " at a false-positive rate of at most this, corrected for all that was compared. A"
+            " profile has no such rate.",
+            "write e.g. false_positive_rate: 1e-6, or false_positive_rate: null to switch the rule"
+            " off",
+            null=Null.OFF,
+            tighter=Tighter.HIGHER,
+            above=0,
+            maximum=1,
+        ),
     )
 
 
@@ -75,7 +88,7 @@ FIELDS = (
     Field(
         "",
         Kind.BLOCK,
-        "What a release may resemble, and what fails its build.",
+        "What a release may descend from or resemble, and what fails its build.",
         "begin the file with version: 1",
     ),
     Field(
@@ -114,21 +127,11 @@ FIELDS = (
     Field(
         "thresholds",
         Kind.BLOCK,
-        "From where on a resemblance fails the build or warns.",
+        "From where on evidence fails the build or warns.",
         "leave thresholds out to keep the defaults, or write fail or warn under it",
     ),
-    *_rules(
-        "fail",
-        "fails the build",
-        level=Level.IDENTICAL,
-        profile={"raw": 0.95, "detrended": 0.80, "layers": 8},
-    ),
-    *_rules(
-        "warn",
-        "is reported as a warning",
-        level=None,
-        profile={"raw": 0.85, "detrended": None, "layers": 2},
-    ),
+    *_rules("fail", "fails the build", level=Level.TRANSFORMED),
+    *_rules("warn", "is reported as a warning", level=Level.RESEMBLES),
     Field(
         "unmeasured",
         Kind.CHOICE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
@@ -40,6 +40,7 @@ class Tighter(StrEnum):
     """Which of two values of a field accepts less."""
 
     LOWER = "Lower is tighter."
+    HIGHER = "Higher is tighter."
     EARLIER = "The choice listed earlier is tighter."
     FEWER = "Fewer entries are tighter."
     MORE = "More entries are tighter."
@@ -53,7 +54,7 @@ class Null(StrEnum):
     UNASKED = "null drops a condition of the rule, the tightest that it can be."
 
 
-Default = int | float | str | tuple[str, ...] | Mapping[str, float | int | None] | None
+Default = int | float | str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Field:
     """One key of the file. `way_out` is the hint of every error about it.
 
     `default` holds when the key is absent; a block without one takes those of its keys.
-    `choices` stand tightest first.
+    `choices` stand tightest first; a number is greater than `above`, not equal to it.
     """
 
     path: str
@@ -74,6 +75,7 @@ class Field:
     tighter: Tighter | None = None
     minimum: int | None = None
     maximum: int | None = None
+    above: int | None = None
     choices: tuple[str | int, ...] = ()
 
     @property
@@ -93,11 +95,16 @@ def fits(field: Field, value: Plain) -> bool:
 def expected(field: Field) -> str:
     """What the field takes, in words."""
     words = " or ".join(map(repr, field.choices)) or field.kind.value
-    if field.maximum is not None:
-        words += f" from {field.minimum} to {field.maximum}"
-    elif field.minimum is not None:
-        words += f" of at least {field.minimum}"
+    words += _range(field)
     return f"{words} or null" if field.null else words
+
+
+def _range(field: Field) -> str:
+    if field.above is not None:
+        return f" above {field.above} and up to {field.maximum}"
+    if field.maximum is not None:
+        return f" from {field.minimum} to {field.maximum}"
+    return "" if field.minimum is None else f" of at least {field.minimum}"
 
 
 def _chosen(field: Field, value: Any) -> bool:
@@ -106,8 +113,11 @@ def _chosen(field: Field, value: Any) -> bool:
 
 
 def _in_range(field: Field, value: Any) -> bool:
-    above = field.minimum is None or value >= field.minimum
-    return above and (field.maximum is None or value <= field.maximum)
+    return (
+        (field.minimum is None or value >= field.minimum)
+        and (field.above is None or value > field.above)
+        and (field.maximum is None or value <= field.maximum)
+    )
 
 
 def _readable(field: Field, text: Any) -> bool:

@@ -72,10 +72,11 @@ def _policy(values: Mapping[str, Any], source: str, content: bytes) -> Policy:
 
 
 def _threshold(values: Mapping[str, Any]) -> Threshold:
-    level, profile = values["level"], values["profile"]
+    level, profile, rate = (values[k] for k in ("level", "profile", "false_positive_rate"))
     return Threshold(
         level=Level(level) if level else None,
         profile=_profile(profile) if profile else None,
+        false_positive_rate=None if rate is None else float(rate),
     )
 
 

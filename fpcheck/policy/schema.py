@@ -67,7 +67,11 @@ def _block(field: Field) -> dict[str, Any]:
 
 def _number(field: Field) -> dict[str, Any]:
     kind = "integer" if field.kind is Kind.INTEGER else "number"
-    bounds = {"minimum": field.minimum, "maximum": field.maximum}
+    bounds = {
+        "minimum": field.minimum,
+        "exclusiveMinimum": field.above,
+        "maximum": field.maximum,
+    }
     return {
         "type": _or_null(kind, field),
         **{word: bound for word, bound in bounds.items() if bound is not None},

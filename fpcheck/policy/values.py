@@ -17,7 +17,7 @@ def values(tree: Node, name: str) -> dict[str, Any]:
     result = _Reader(name).block(ROOT, tree)
     if isinstance(tree, Block) and not _rules(result):  # it would pass anything
         place = tree.entries["thresholds"][0]
-        hint = "leave one of the four rules on, under warn if nothing is to fail"
+        hint = "leave one rule on, under warn if nothing is to fail"
         refuse(name, place, "thresholds: the policy has no rules", hint=hint)
     return result
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from fpcheck.comparison.levels import Level
 from fpcheck.errors import UsageError
 from fpcheck.policy import Policy, ProfileThreshold
 from fpcheck.policy.fields import ROOT, absent
@@ -22,7 +23,20 @@ RUN = settings(max_examples=150, deadline=None, derandomize=True, database=None)
 PIECES = st.sampled_from(
     [
         *("version: 1\n", "version", "thresholds", "fail", "warn", "level", "profile", "raw"),
-        *("declared", "a/b", "identical", "null", "~", ".nan", "1e999", "9" * 50, "0.9", "-1"),
+        *(
+            "declared",
+            "a/b",
+            "identical",
+            "derived-transformed",
+            "false_positive_rate",
+            "null",
+            "~",
+            ".nan",
+            "1e999",
+            "9" * 50,
+            "0.9",
+            "-1",
+        ),
         *(": ", ":", "\n", "\r\n", "\r", "\t", " ", "  ", "- ", "? ", "[", "]", "{", "}", ","),
         *("&a", "*a", "!", "!!str ", "!<x>", "<<", "%YAML 1.1\n", "%TAG ! x\n", "---\n", "...\n"),
         *("|", ">", "|+2", "'", '"', "\\", "\\x41", "\\ud800", "\\U00110000", "#", " #", "@", "`"),
@@ -48,6 +62,7 @@ def test_any_bytes_are_a_policy_or_a_usage_error(content: bytes) -> None:
 
 
 SHARE = st.floats(min_value=-1, max_value=1)
+RATE = st.floats(min_value=0, max_value=1, exclude_min=True) | st.just(1)
 PROFILE = st.fixed_dictionaries(
     {"raw": SHARE},
     optional={"detrended": st.none() | SHARE, "layers": st.integers(min_value=2, max_value=10**9)},
@@ -55,8 +70,9 @@ PROFILE = st.fixed_dictionaries(
 THRESHOLD = st.fixed_dictionaries(
     {},
     optional={
-        "level": st.sampled_from(["resembles", "identical", None]),
+        "level": st.none() | st.sampled_from([*map(str, Level)][1:]),
         "profile": st.none() | PROFILE,
+        "false_positive_rate": st.none() | RATE,
     },
 ).filter(bool)
 VISIBLE = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20)
@@ -100,6 +116,26 @@ def test_a_policy_comes_back_as_it_was_written(given: dict[str, Any], ascii_only
     for block, threshold in (("fail", result.fail), ("warn", result.warn)):
         assert threshold.level == both[block]["level"]
         assert threshold.profile == profile(both[block]["profile"])
+        assert threshold.false_positive_rate == both[block]["false_positive_rate"]
+
+
+RULE = st.sampled_from(["level", "raw", "detrended", "layers", "false_positive_rate"])
+ANYTHING = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=30)
+
+
+@RUN
+@given(RULE, st.sampled_from(["fail", "warn"]), ANYTHING)
+def test_any_value_of_a_rule_is_taken_or_refused_by_its_name(
+    rule: str, severity: str, value: Any
+) -> None:
+    profile = {"raw": 0.9, rule: value}
+    within = rule in ("level", "false_positive_rate")
+    thresholds = {severity: {rule: value} if within else {"profile": profile}}
+    given = {"version": 1, "thresholds": thresholds}
+
+    result = outcome(json.dumps(given).replace("Infinity", ".inf").replace("NaN", ".nan").encode())
+
+    assert isinstance(result, Policy) or rule in str(result) or "not a finite" in str(result)
 
 
 @RUN

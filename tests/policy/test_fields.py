@@ -62,6 +62,15 @@ def test_levels_stand_tightest_first() -> None:
     assert ranks == sorted(ranks)
 
 
+def test_defaults_fail_from_a_change_of_basis_on_and_warn_from_a_resemblance_on() -> None:
+    by_path = {field.path: field for field in FIELDS}
+
+    assert by_path["thresholds.fail.level"].default is Level.TRANSFORMED
+    assert by_path["thresholds.warn.level"].default is Level.RESEMBLES
+    for rule in ("profile", "false_positive_rate"):
+        assert {by_path[f"thresholds.{s}.{rule}"].default for s in ("fail", "warn")} == {None}
+
+
 def test_version_comes_first_so_that_a_newer_file_is_refused_for_its_version() -> None:
     assert children(ROOT)[0].key == "version"
 

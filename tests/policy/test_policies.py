@@ -28,8 +28,8 @@ DEFAULTS = Policy(
     checkpoint=None,
     library=(),
     declared=(),
-    fail=Threshold(Level.IDENTICAL, ProfileThreshold(raw=0.95, detrended=0.80, layers=8)),
-    warn=Threshold(None, ProfileThreshold(raw=0.85, detrended=None, layers=2)),
+    fail=Threshold(Level.TRANSFORMED, profile=None, false_positive_rate=None),
+    warn=Threshold(Level.RESEMBLES, profile=None, false_positive_rate=None),
     unmeasured=Unmeasured.FAIL,
 )
 WHOLE = """\
@@ -47,9 +47,11 @@ thresholds:
       raw: 0.9
       detrended: 0.75
       layers: 6
+    false_positive_rate: 1e-6
   warn:
     level: null
     profile: {raw: 0.7, layers: 4}
+    false_positive_rate: 0.01
 unmeasured: warn
 """
 
@@ -82,8 +84,8 @@ GOOD: dict[str, tuple[str | bytes, Policy]] = {
                 "nreimers/MiniLM-L6-H384-uncased",
                 "sentence-transformers/all-MiniLM-L6-v2",
             ),
-            fail=Threshold(Level.RESEMBLES, ProfileThreshold(0.9, 0.75, 6)),
-            warn=Threshold(None, ProfileThreshold(0.7, None, 4)),
+            fail=Threshold(Level.RESEMBLES, ProfileThreshold(0.9, 0.75, 6), 1e-6),
+            warn=Threshold(None, ProfileThreshold(0.7, None, 4), 0.01),
             unmeasured=Unmeasured.WARN,
         ),
     ),
@@ -91,12 +93,35 @@ GOOD: dict[str, tuple[str | bytes, Policy]] = {
         rules("  fail: {profile: {raw: 0.90}}"),
         with_fail(profile=ProfileThreshold(raw=0.90, detrended=None, layers=8)),
     ),
-    "a level alone keeps the profile": (
-        rules("  fail: {level: resembles}"),
-        with_fail(level=Level.RESEMBLES),
-    ),
+    **{
+        f"the level {level}": (rules(f"  fail: {{level: {level}}}"), with_fail(level=level))
+        for level in tuple(Level)[1:]
+    },
     "a level switched off": (rules("  fail:\n    level:\n"), with_fail(level=None)),
+    "a profile keeps the level": (
+        rules("  fail: {profile: {raw: 0.95, detrended: 0.80}}"),
+        with_fail(profile=ProfileThreshold(0.95, 0.80, 8)),
+    ),
     "a profile switched off": (rules("  fail: {profile: ~}"), with_fail(profile=None)),
+    "a rate": (rules("  fail: {false_positive_rate: 1e-9}"), with_fail(false_positive_rate=1e-9)),
+    "the smallest rate": (
+        rules("  fail: {false_positive_rate: 5e-324}"),
+        with_fail(false_positive_rate=5e-324),
+    ),
+    "the highest rate": (
+        rules("  fail: {false_positive_rate: 1}"),
+        with_fail(false_positive_rate=1.0),
+    ),
+    "a rate switched off": (
+        rules("  fail: {false_positive_rate: ~}"),
+        with_fail(false_positive_rate=None),
+    ),
+    "a rate alone": (
+        rules("  fail: {level: null, false_positive_rate: .5}\n  warn: {level: null}"),
+        replace(
+            DEFAULTS, fail=Threshold(None, None, false_positive_rate=0.5), warn=Threshold(None)
+        ),
+    ),
     "an integer for a number": (
         rules("  fail: {profile: {raw: 1, detrended: -1}}"),
         with_fail(profile=ProfileThreshold(raw=1.0, detrended=-1.0)),
@@ -107,19 +132,15 @@ GOOD: dict[str, tuple[str | bytes, Policy]] = {
     ),
     "warn without layers": (
         rules("  warn: {profile: {raw: .5}}"),
-        replace(DEFAULTS, warn=Threshold(None, ProfileThreshold(0.5, None, 8))),
+        replace(DEFAULTS, warn=Threshold(Level.RESEMBLES, ProfileThreshold(0.5, None, 8))),
     ),
     "warnings only": (
-        rules("  fail: {level: null, profile: null}\n"),
+        rules("  fail: {level: null, profile: null, false_positive_rate: null}\n"),
         replace(DEFAULTS, fail=Threshold(None, None)),
     ),
     "one rule": (
-        rules("  fail: {profile: null}\n  warn: {profile: null}\n"),
-        replace(
-            DEFAULTS,
-            fail=Threshold(Level.IDENTICAL, None),
-            warn=Threshold(level=None, profile=None),
-        ),
+        rules("  fail: {level: identical}\n  warn: {level: null}\n"),
+        replace(DEFAULTS, fail=Threshold(Level.IDENTICAL), warn=Threshold(None)),
     ),
     "no is a folder": ("version: 1\ncheckpoint: no\n", replace(DEFAULTS, checkpoint="no")),
     "a time is a folder": ("version: 1\nlibrary: [12:30]", replace(DEFAULTS, library=("12:30",))),
@@ -152,11 +173,13 @@ def test_the_schema_accepts_what_the_loader_accepts(name: str) -> None:
 
 
 def test_numbers_of_a_threshold_are_floats() -> None:
-    policy = parse_policy(rules("  fail: {profile: {raw: 1, detrended: 0}}").encode(), "p.yml")
+    given = "  fail: {profile: {raw: 1, detrended: 0}, false_positive_rate: 1}"
+    policy = parse_policy(rules(given).encode(), "p.yml")
 
     assert policy.fail.profile is not None
     assert isinstance(policy.fail.profile.raw, float)
     assert isinstance(policy.fail.profile.detrended, float)
+    assert isinstance(policy.fail.false_positive_rate, float)
 
 
 def test_a_policy_carries_the_digest_of_its_bytes() -> None:
@@ -174,7 +197,7 @@ def test_built_in_defaults_are_what_an_all_silent_policy_comes_to() -> None:
 
 
 def test_built_in_digest_changes_only_with_the_defaults() -> None:
-    digest = "sha256:e93e88faa27e2894cdfce9db60c587cf5f8815eb4ba4d0bddad967b5f4e288a2"
+    digest = "sha256:2c465457b01d5173ba82a19d46c9e128ab6c9720cf10e6505b66f3e4c32bbe69"
 
     assert default_policy().digest == digest  # a new default? note it in the changelog
 

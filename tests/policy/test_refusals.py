@@ -18,7 +18,7 @@ from fpcheck.policy.strict_yaml import parse
 V = "version: 1\n"
 FAIL = f"{V}thresholds:\n  fail:\n    "  # a key that follows begins at 4:5
 PROFILE = f"{FAIL}profile:\n      "  # and here at 5:7
-OFF = "{level: null, profile: null}"
+OFF = "{level: null, profile: null, false_positive_rate: null}"
 IDS = "".join(f"- a/b{number}\n" for number in range(1001))
 
 # (what the file holds, line, column, what the message says)
@@ -117,6 +117,31 @@ BAD: dict[str, tuple[str | bytes, int, int, str]] = {
     "layers in base 2": (f"{PROFILE}raw: 0.9\n      layers: 0b11\n", 6, 15, "got '0b11'"),
     "layers as a time": (f"{PROFILE}raw: 0.9\n      layers: 12:30\n", 6, 15, "got '12:30'"),
     "layers as null": (f"{PROFILE}raw: 0.9\n      layers: ~\n", 6, 15, "got null"),
+    "a rate of nothing": (
+        f"{FAIL}false_positive_rate: 0\n",
+        *(
+            4,
+            26,
+            "thresholds.fail.false_positive_rate: expected a number above 0 and up to 1 or nul",
+        ),
+    ),
+    "a rate below a float's range": (f"{FAIL}false_positive_rate: 1e-400\n", 4, 26, "got 1e-400"),
+    "a rate below 0": (f"{FAIL}false_positive_rate: -1e-9\n", 4, 26, "above 0 and up to 1"),
+    "a rate above 1": (f"{FAIL}false_positive_rate: 1.01\n", 4, 26, "got 1.01"),
+    "a rate in percent": (f"{FAIL}false_positive_rate: 5 %\n", 4, 26, "got '5 %'"),
+    "a rate as a fraction": (f"{FAIL}false_positive_rate: 1/20\n", 4, 26, "got '1/20'"),
+    "an undefined rate": (f"{FAIL}false_positive_rate: .nan\n", 4, 26, "not a finite number"),
+    "a truth for a rate": (f"{FAIL}false_positive_rate: true\n", 4, 26, "got true"),
+    "a quoted rate": (f"{FAIL}false_positive_rate: '0.1'\n", 4, 26, "got '0.1'"),
+    "a block for a rate": (f"{FAIL}false_positive_rate: {{raw: 1}}\n", 4, 26, "got a mapping"),
+    "a rate of a profile": (
+        f"{PROFILE}raw: 0.9\n      false_positive_rate: 0.1\n",
+        *(6, 7, "thresholds.fail.profile: unknown key 'false_positive_rate'"),
+    ),
+    "a rate misspelt": (
+        f"{V}thresholds:\n  warn:\n    false_positives_rate: 0.1\n",
+        *(4, 5, "unknown key 'false_positives_rate'; did you mean 'false_positive_rate'?"),
+    ),
     # blocks
     "a profile without raw": (
         f"{PROFILE}layers: 8\n",
@@ -140,8 +165,8 @@ BAD: dict[str, tuple[str | bytes, int, int, str]] = {
         f"{V}thresholds:\n  fail: {OFF}\n  warn: {OFF}\n",
         *(2, 1, "thresholds: the policy has no rules"),
     ),
-    "no rules, warn.level unsaid": (
-        f"{V}unmeasured: ignore\nthresholds: {{fail: {OFF}, warn: {{profile: ~}}}}\n",
+    "no rules, of which most are unsaid": (
+        f"{V}unmeasured: ignore\nthresholds: {{fail: {{level: ~}}, warn: {{level: ~}}}}\n",
         *(3, 1, "thresholds: the policy has no rules"),
     ),
     # words
@@ -149,8 +174,11 @@ BAD: dict[str, tuple[str | bytes, int, int, str]] = {
         f"{FAIL}level: none\n",
         4,
         12,
-        "expected 'resembles' or 'identical' or null",
+        "expected 'resembles' or 'partial' or 'derived-transformed' or 'derived' or 'identical'",
     ),
+    "a level by its member's name": (f"{FAIL}level: transformed\n", 4, 12, "got 'transformed'"),
+    "a level with a space": (f"{FAIL}level: derived transformed\n", 4, 12, "got 'derived trans"),
+    "a list of levels": (f"{FAIL}level: [derived]\n", 4, 12, "got a list"),
     "a level in capitals": (f"{FAIL}level: Identical\n", 4, 12, "got 'Identical'"),
     "a level switched off": (f"{FAIL}level: off\n", 4, 12, "got 'off'"),
     "unmeasured as no": (f"{V}unmeasured: no\n", 2, 13, "expected 'fail' or 'warn' or 'ignore', g"),
