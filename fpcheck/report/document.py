@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 from fpcheck import __version__
@@ -11,7 +11,8 @@ from fpcheck.comparison import Level, Match
 from fpcheck.comparison.background import Background
 from fpcheck.comparison.profile import ProfileScore
 from fpcheck.policy import Policy, Threshold
-from fpcheck.report import view
+from fpcheck.report import view, weights_document
+from fpcheck.report.weights_document import number as _number
 from fpcheck.signature import Signature
 from fpcheck.signature.file import canonical, to_json
 from fpcheck.verdict import Finding
@@ -35,7 +36,8 @@ def document(check: Check) -> dict[str, Any]:
         "level": view.level(check),
         "findings": [_finding(finding) for finding in check.verdict.findings],
         "notes": [_finding(finding) for finding in check.verdict.notes],
-        "matches": None if check.matches is None else [_match(m) for m in check.matches],
+        "matches": None if check.matches is None else _matches(check, check.matches),
+        "merge": weights_document.merge(check.merge),
         "declared": [{"id": i, "by": by} for i, by in view.declared(check)],
         "signature": to_json(check.signature),
         "policy": _policy(check.policy),
@@ -57,6 +59,7 @@ def comparison(one: Signature, other: Signature, found: Match | None) -> str:
             "level": found.level if found else Level.NONE,
             "identical": found.identical or None if found else None,
             "profile": _profile(found.profile) if found else None,
+            "weights": _weights(found, with_table=True) if found else [],
         }
     )
 
@@ -71,7 +74,20 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _match(match: Match) -> dict[str, Any]:
+def _matches(check: Check, matches: Sequence[Match]) -> list[dict[str, Any]]:
+    """Every match; the table of layers × layers of the first that has one."""
+    weighed = view.weighed(check)
+    return [_match(match, with_table=match is weighed) for match in matches]
+
+
+def _weights(match: Match, *, with_table: bool) -> list[dict[str, Any]]:
+    return [
+        weights_document.weights(evidence, with_table=with_table and place == 0)
+        for place, evidence in enumerate(match.weights)
+    ]
+
+
+def _match(match: Match, *, with_table: bool) -> dict[str, Any]:
     return {
         "reference": match.reference.id,
         "file": match.reference.path,
@@ -81,6 +97,7 @@ def _match(match: Match) -> dict[str, Any]:
         "profile": _profile(match.profile),
         "other_towers": [_profile(score) for score in match.profiles[1:]],
         "background": _backgrounds(match),
+        "weights": _weights(match, with_table=with_table),
     }
 
 
@@ -145,9 +162,5 @@ def _threshold(threshold: Threshold) -> dict[str, Any]:
         "level": threshold.level,
         "profile": profile
         and {"raw": profile.raw, "detrended": profile.detrended, "layers": profile.layers},
+        "false_positive_rate": threshold.false_positive_rate,
     }
-
-
-def _number(value: float) -> float | None:
-    """Six decimals: what arithmetic on another machine may still move is not printed."""
-    return None if math.isnan(value) else round(value, 6)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from fpcheck.check import Check
 from fpcheck.comparison import Match
-from fpcheck.comparison.background import Background
-from fpcheck.report import known_rates, numbers, view
+from fpcheck.report import known_rates, numbers, saying, view
 from fpcheck.report.chart import panels
 from fpcheck.report.mermaid import charts
-from fpcheck.report.sinks import Markup, finalize, literal
+from fpcheck.report.sinks import Markup, finalize, literal, prose
+from fpcheck.report.weighing import unweighed, weighing
+from fpcheck.signature.arrays import ANCHORS
 from fpcheck.verdict import Finding
 
 if TYPE_CHECKING:
@@ -19,12 +22,15 @@ if TYPE_CHECKING:
 
 MAX_FILES = 50  # rows of the manifest; the JSON report has them all
 MAX_NOTES = 20
+MAX_TOWERS = 8  # pairs of towers beside the first
 
 
 def render(check: Check, svg: str = "") -> str:
     """The report; `svg` is the name of the picture beside it, if one is written."""
     threshold = check.policy.bare_threshold
     drawn = panels(check.signature, view.best(check))
+    weighed = view.weighed(check)
+    towers = weighed.weights if weighed else ()
     return (
         _environment()
         .get_template("report.md.j2")
@@ -36,6 +42,11 @@ def render(check: Check, svg: str = "") -> str:
             headline=_headline(check),
             matches=view.shown(check),
             first=view.best(check),
+            weighed=weighing(check.signature, weighed, towers[0]) if weighed else None,
+            hidden=view.hidden(check),
+            others=towers[1 : MAX_TOWERS + 1],
+            unweighed=unweighed(check.signature),
+            anchors=ANCHORS,
             stranger=view.top_stranger(check),
             notes=check.verdict.notes[:MAX_NOTES],
             files=check.signature.files[:MAX_FILES],
@@ -64,15 +75,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "own": Markup,  # the program's own words
-        "four": numbers.four,
-        "size": numbers.size,
-        "spread": numbers.spread,
-        "chance": _chance,
-        "objection": _objection,
-        "how": view.how_obtained,
-    }
+    environment.filters |= FILTERS
     return environment
 
 
@@ -91,16 +94,33 @@ def _objection(finding: Finding) -> Markup:
     return Markup(finding.message + detail)
 
 
-def _chance(match: Match) -> Markup:
+def _chance(match: Match) -> str:
     found = match.backgrounds
     if found is None:
-        return Markup("–")
-    raw = max(found.checkpoint_raw, found.reference_raw, key=_severity)
-    detrended = max(found.checkpoint_detrended, found.reference_detrended, key=_severity)
-    return Markup(f"{numbers.rate(raw)} · {numbers.rate(detrended)}")
+        return numbers.ABSENT
+    raw = numbers.worse(found.checkpoint_raw, found.reference_raw)
+    detrended = numbers.worse(found.checkpoint_detrended, found.reference_detrended)
+    return f"{numbers.rate(raw)} · {numbers.rate(detrended)}"
 
 
-def _severity(background: Background) -> tuple[float, float]:
-    """Hits before bounds: "0 of 100" bounds the rate at 3 %, and "2 of 100" is still worse news."""
-    share = background.reaching / background.families if background.families else -1.0
-    return share, background.rate if background.families else 0.0
+def _own(form: Callable[[Any], str]) -> Callable[[Any], Markup]:
+    """A form of numbers as a filter: what it gives is in our own words."""
+    return lambda value: prose(form(value))
+
+
+# The filters of the templates.
+FILTERS: Mapping[str, Callable[[Any], object]] = MappingProxyType(
+    {
+        "own": Markup,  # the program's own words
+        "prose": prose,  # the same where they may hold a `<`
+        "four": _own(numbers.four),
+        "percent": _own(numbers.percent),
+        "size": _own(numbers.size),
+        "spread": _own(numbers.spread),
+        "chance": _own(_chance),
+        "short": _own(lambda match: saying.short(match) or numbers.ABSENT),
+        "strongest": _own(saying.strongest),
+        "objection": _objection,
+        "how": view.how_obtained,
+    }
+)

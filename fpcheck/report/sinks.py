@@ -33,6 +33,11 @@ def finalize(value: object) -> object:
     return value if isinstance(value, Markup | int | float) else literal(value)
 
 
+def prose(text: object) -> Markup:
+    """Our own words with numbers in them as Markdown: a `<` is no tag's beginning."""
+    return Markup(str(text).replace("&", "&amp;").replace("<", "&lt;"))
+
+
 def xml(text: object) -> str:
     """Untrusted text as the text of an SVG element."""
     return "".join(c if _SAFE.match(c) else f"&#{ord(c)};" for c in visible(text, MAX_LENGTH))

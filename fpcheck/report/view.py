@@ -24,18 +24,34 @@ def best(check: Check) -> Match | None:
     return check.matches[0] if check.matches else None
 
 
+def weighed(check: Check) -> Match | None:
+    """The first match whose weights themselves were compared."""
+    return next((match for match in check.matches or () if match.weights), None)
+
+
+def hidden(check: Check) -> bool:
+    """Whether a change of basis would go unseen: nothing is derived, and no forms were compared."""
+    matches = check.matches or ()
+    derived = any(match.level.rank >= Level.TRANSFORMED.rank for match in matches)
+    return (
+        bool(matches)
+        and not derived
+        and not any(w.forms for match in matches for w in match.weights)
+    )
+
+
 def shown(check: Check) -> tuple[Match, ...]:
     """The matches that have a background; the JSON report has the others too."""
     return (check.matches or ())[:SHOWN]
 
 
 def top_stranger(check: Check) -> Match | None:
-    """The best-scoring reference that is of another family than the first match."""
+    """The best-scoring reference of another family than the first match's, without its weights."""
     first = best(check)
     if first is None:
         return None
     family = check.library.family
-    others = (m for m in check.matches or () if m.profile and not m.identical)
+    others = (m for m in check.matches or () if m.profile and m.level.rank <= Level.RESEMBLES.rank)
     return next((m for m in others if family(m.reference.id) != family(first.reference.id)), None)
 
 

@@ -101,11 +101,16 @@ def test_the_picture_is_well_formed_whatever_the_names(tmp_path: Path) -> None:
 
     assert {element.tag.split("}")[1] for element in root.iter()} == {
         "svg",
+        "title",
+        "desc",
+        "style",
         "rect",
         "text",
         "g",
         "line",
         "polyline",
+        "path",
+        "circle",
     }
 
 
