@@ -63,7 +63,7 @@ types: dev-environment
 	$(BIN)/mypy tools
 
 tests: dev-environment $(if $(filter $(EXAMPLE),$(FPCHECK_MINILM)),$(FETCHED))
-	FPCHECK_RANDOM_HEADERS=10000 $(BIN)/python -m pytest
+	FPCHECK_RANDOM_HEADERS=10000 $(BIN)/python -m pytest --all
 
 .PHONY: bench
 bench: dev-environment $(FETCHED)
@@ -80,6 +80,8 @@ lock: dev-environment
 	$(COMPILE) --all-extras --output-file requirements/run.txt pyproject.toml
 	$(COMPILE) --all-extras --group dev --constraint requirements/run.txt \
 		--output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --group bench --constraint requirements/dev.txt \
+		--output-file requirements/bench.txt
 	$(COMPILE) --group example --no-deps --output-file requirements/example.txt
 
 .PHONY: clean

@@ -1,0 +1,1 @@
+"""What is made of the bases: one module a kind, one function a derivation."""
