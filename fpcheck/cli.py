@@ -141,7 +141,13 @@ def _add_fingerprint(commands: Commands) -> None:
     parser = _command(commands, "fingerprint", "write a checkpoint's signature")
     parser.add_argument("checkpoint", help="as for check")
     _add_base_option(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="FILE.json, and its arrays beside it in FILE.safetensors; default: the JSON alone, "
+        "on standard output",
+    )
     parser.add_argument(
         "--no-digest",
         action="store_true",
@@ -152,7 +158,10 @@ def _add_fingerprint(commands: Commands) -> None:
 def _add_compare(commands: Commands) -> None:
     parser = _command(commands, "compare", "compare two checkpoints or signatures")
     for name in ("one", "other"):
-        parser.add_argument(name, help="a checkpoint as for check, or a signature's JSON file")
+        parser.add_argument(
+            name,
+            help="a checkpoint as for check, or a signature's JSON file with its arrays beside it",
+        )
     parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
 
 

@@ -385,9 +385,11 @@ def test_what_cannot_be_compared_is_not_compared(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(workspace / "shallow", llama(layers=2, seed=5))
+    assert main(["fingerprint", "shallow"]) == 0  # on standard output the profile alone
+    Path("shallow.json").write_text(capsys.readouterr().out)
 
     for form in ("terminal", "json"):
-        assert main(["compare", "release", "shallow", "--format", form]) == 3
+        assert main(["compare", "release", "shallow.json", "--format", form]) == 3
         said = capsys.readouterr()
         assert "cannot be compared: " in said.err
         assert "2 layers, a profile needs 4" in said.err
@@ -520,7 +522,9 @@ def test_a_model_with_weights_and_figures_is_shown_as_one_document(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add("release", "acme/model")
-    computed = reference.load(Path("references/acme/model.json").read_bytes(), "x")
+    path = Path("references/acme/model.json")
+    beside = path.with_suffix(".safetensors").read_bytes
+    computed = reference.load(path.read_bytes(), "x", beside)
     published = Obtained(How.PUBLISHED, "a paper", digits=3)
     add_reference(Path("references"), replace(computed, obtained=published))
     capsys.readouterr()

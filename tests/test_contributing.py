@@ -49,6 +49,7 @@ def run(copy: Path, command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_worked_example_is_true(copy: Path) -> None:
     """With UPDATE_GOLDEN=1 what it prints is written anew."""
     make, before, row, after, record, test = steps()

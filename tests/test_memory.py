@@ -94,6 +94,7 @@ HOSTILE: dict[str, tuple[Build, str]] = {
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_checkpoint_takes_little_memory(name: str, tmp_path: Path) -> None:
     build, message = HOSTILE[name]
@@ -124,6 +125,7 @@ def test_large_weights_take_little_memory(tmp_path: Path) -> None:
     assert peak <= LIMIT
 
 
+@pytest.mark.slow
 def test_a_large_mixture_of_experts_is_read_and_takes_little_memory(tmp_path: Path) -> None:
     """Some 100,000 tensors in shards, with an index and the longest config."""
     experts = {

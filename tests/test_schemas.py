@@ -38,7 +38,9 @@ def test_a_fingerprint_is_valid(tmp_path: Path) -> None:
 
 def test_every_reference_of_the_library_is_valid() -> None:
     files = [
-        p for p in (ROOT / "reference_signatures").rglob("*.json") if p.name != "manifest.json"
+        p
+        for p in (ROOT / "reference_signatures").rglob("*.json")
+        if p.name not in {"manifest.json", "calibration.json"}
     ]
     assert files
     for file in files:

@@ -237,7 +237,8 @@ def test_a_matrix_of_many_blocks_and_ranks_is_merged_whole(tmp_path: Path) -> No
 
         a, b = (given[f"{PREFIX}{module}.lora_{part}.weight"].astype(float) for part in "AB")
         product = (b @ a).T if turned else b @ a
-        assert found == pytest.approx(base[f"{module}.weight"] + product, abs=1e-9)
+        merged = base[f"{module}.weight"] + product
+        np.testing.assert_allclose(found, merged, rtol=0, atol=1e-9, strict=True)
 
 
 def test_a_head_that_the_base_lacks_comes_from_the_adapter(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def test_a_large_vocabulary_takes_little_memory(tmp_path: Path) -> None:
     assert peak <= LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Kind.F16, Kind.Q4_K, Kind.Q6_K, Kind.IQ2_XXS, Kind.IQ1_M])
 @pytest.mark.parametrize("arch", ["llama", "qwen2"])
 def test_large_matrices_take_little_memory(kind: Kind, arch: str, tmp_path: Path) -> None:
@@ -96,6 +97,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_header_takes_little_memory(name: str, tmp_path: Path) -> None:
     build, message = HOSTILE[name]
