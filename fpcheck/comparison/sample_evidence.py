@@ -62,7 +62,7 @@ def _corrected(table: SampleTable, pairs: Pairs) -> tuple[float, float]:
     """
     places = pairs or [(i, int(j)) for i, j in enumerate(table.z.argmax(axis=1))]
     once = {j: (i, j) for i, j in sorted(places, key=lambda p: table.z[p])} if pairs else {}
-    found = sorted(table.p(i, j) for i, j in once.values() or places)
+    found = sorted(once.values() or places, key=lambda place: -table.z[place])
     wanted, tried = needed(*table.counts.shape), int(np.count_nonzero(table.counts))
-    found += [1.0] * (wanted - len(found))
-    return min(1.0, found[wanted - 1] * tried), min(1.0, found[0] * tried)
+    last = table.p(*found[wanted - 1]) if wanted <= len(found) else 1.0
+    return min(1.0, last * tried), min(1.0, table.p(*found[0]) * tried)

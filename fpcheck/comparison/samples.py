@@ -18,8 +18,6 @@ from fpcheck.signature.arrays import Arrays, Halves
 from fpcheck.signature.positions import COMMON
 
 CLIP = 6.0  # median magnitudes: beyond it an outlier would speak for all others
-ROUNDING = 2.0**-8  # of a value: what bfloat16 keeps, with a little room
-STEP = 1e-7  # a little more than float16, in which samples are kept, has between values near 0
 
 PARTS = slice(None, COMMON), slice(COMMON, None)
 Table = NDArray[np.float64]
@@ -52,10 +50,30 @@ class Signs:
         rows = [self.by_role[role] for role in sorted(self.by_role)]
         return (tuple(kind), np.concatenate(rows, axis=1)) if rows else None
 
+    @cached_property
+    def leaning(self) -> Table:
+        """How far each part of each role leans to one side, where the tower is whole:
+        (layers × parts), so scaled that the product of two says how many more agree for that.
+        """
+        widths = [self.by_role[role].shape[1] for role in sorted(self.by_role)]
+        ends = np.cumsum(widths)
+        edges = [
+            edge for end, width in zip(ends, widths, strict=True) for edge in _edges(end, width)
+        ]
+        sizes = np.diff([*edges, ends[-1]])
+        sums = np.add.reduceat(self.whole[1], edges, axis=1) if self.whole else np.zeros((0, 0))
+        return np.asarray(sums / np.sqrt(sizes), dtype=np.float64)
+
     @property
     def depth(self) -> int:
         """Number of layers."""
         return max((len(s) for s in self.arrays.samples.values()), default=0)
+
+
+def _edges(end: int, width: int) -> list[int]:
+    """Where the parts of a role begin, whose samples end there."""
+    start = end - width
+    return [start, start + COMMON] if width > COMMON else [start]
 
 
 def _signs(samples: Halves) -> Singles:
@@ -102,9 +120,7 @@ def sample_table(one: Signs, other: Signs) -> SampleTable:
     if one.whole and other.whole and one.whole[0] == other.whole[0]:
         gap = (one.whole[1] @ other.whole[1].T).astype(np.float64)
         counts = np.full_like(gap, one.whole[1].shape[1])
-        for role in one.by_role:
-            for part in PARTS:
-                gap -= _expected(one.by_role[role][:, part], other.by_role[role][:, part])
+        gap -= one.leaning @ other.leaning.T
         return SampleTable((gap + counts) / 2, counts)
     gap, counts = np.zeros((2, one.depth, other.depth))
     for role in sorted(one.by_role.keys() & other.by_role.keys()):
@@ -178,7 +194,9 @@ def correlations(
     found: dict[str, list[float]] = {}
     every: list[float] = []
     for layer, reference in pairs:
-        by_role = {r: _aligned_values(one, other, r, layer, reference) for r in _roles(one, other)}
+        by_role = {
+            r: _aligned_values(one, other, r, layer, reference) for r in roles_of(one, other)
+        }
         values = {r: pair for r, pair in by_role.items() if pair[0].size}
         for role, (own, theirs) in values.items():
             found.setdefault(role, []).append(float(own @ theirs / own.size))
@@ -189,7 +207,8 @@ def correlations(
     return (float(np.median(every)) if every else math.nan), medians
 
 
-def _roles(one: Arrays, other: Arrays) -> list[str]:
+def roles_of(one: Arrays, other: Arrays) -> list[str]:
+    """The roles that both have samples of, sorted."""
     return sorted(one.samples.keys() & other.samples.keys())
 
 
@@ -197,14 +216,15 @@ def _aligned_values(
     one: Arrays, other: Arrays, role: str, layer: int, reference: int
 ) -> tuple[Table, Table]:
     """The samples that both layers have, clipped, and scaled to a mean square of 1."""
-    own, theirs = (_row(a, role, n) for a, n in ((one, layer), (other, reference)))
+    own, theirs = (row_of(a, role, n) for a, n in ((one, layer), (other, reference)))
     equal = np.array_equal(one.shapes[role][layer], other.shapes[role][reference])
     width = min(own.size, theirs.size, own.size if equal else COMMON)
     both = (own[:width] != 0) & (theirs[:width] != 0)
     return _standard(own[:width][both]), _standard(theirs[:width][both])
 
 
-def _row(arrays: Arrays, role: str, layer: int) -> Table:
+def row_of(arrays: Arrays, role: str, layer: int) -> Table:
+    """A layer's samples of one role, 0 where there is none."""
     halves: Halves = arrays.samples[role][layer]
     return halves.astype(np.float64)
 
@@ -216,21 +236,3 @@ def _standard(values: Table) -> Table:
     clipped = values.clip(-scale, scale)
     standard: Table = clipped / math.sqrt(float(np.mean(clipped**2)))
     return standard
-
-
-def same_values(one: Arrays, other: Arrays, pairs: Iterable[tuple[int, int]]) -> bool:
-    """Whether every sample of the pairs of layers is equal up to the rounding of bfloat16."""
-    seen = False
-    for layer, reference in pairs:
-        for role in _roles(one, other):
-            own, theirs = _row(one, role, layer), _row(other, role, reference)
-            if own.size != theirs.size or (own.size and _differ(own, theirs)):
-                return False
-            seen = seen or bool(own.any())
-    return seen
-
-
-def _differ(own: Table, theirs: Table) -> bool:
-    return bool(
-        np.any(np.abs(own - theirs) > ROUNDING * np.maximum(np.abs(own), np.abs(theirs)) + STEP)
-    )

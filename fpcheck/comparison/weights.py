@@ -15,8 +15,9 @@ from fpcheck.comparison.anchored import Forms, FormTable, form_table, mantel
 from fpcheck.comparison.evidence import Alignment, WeightEvidence
 from fpcheck.comparison.form_evidence import form_scores, of_forms
 from fpcheck.comparison.path import along
+from fpcheck.comparison.same import same_values
 from fpcheck.comparison.sample_evidence import of_samples, sample_scores
-from fpcheck.comparison.samples import SampleTable, Signs, same_values, sample_table
+from fpcheck.comparison.samples import SampleTable, Signs, sample_table
 from fpcheck.comparison.vectors import vector_correlations
 from fpcheck.signature import TowerProfile
 from fpcheck.signature.arrays import Arrays

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fpcheck.comparison.same import same_values
 from fpcheck.comparison.samples import (
     Signs,
     at_least,
     correlations,
     diagonal,
     equal_depth,
-    same_values,
     sample_table,
 )
 from fpcheck.signature.positions import COMMON, SAMPLES
